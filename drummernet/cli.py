@@ -1,0 +1,162 @@
+"""The commands. Exit status: 0 done; 1 some inputs failed and were named; 2 the request itself is wrong."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from drummernet import __version__
+from drummernet.errors import InputError
+
+DONE, SOME_FAILED, WRONG_REQUEST = 0, 1, 2
+
+# Commands import what they use when they run: --help and --version answer at once.
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit status."""
+    logging.basicConfig(format="drummernet: %(message)s", level=logging.WARNING)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if words[:1] == ["train"]:
+            return _train(words[1:])
+        parsed = _parser().parse_args(words)
+        status: int = parsed.run(parsed)
+    except InputError as error:
+        print(f"drummernet: {error}", file=sys.stderr)
+        return WRONG_REQUEST
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "drummernet", description="Transcribe drums; learn it from drum recordings alone."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    commands.add_parser("train", help="train on unlabelled stems; see drummernet train --help")
+    for add in (_add_render, _add_transcribe, _add_evaluate, _add_export, _add_demo):
+        add(commands)
+    return parser
+
+
+def _train(words: list[str]) -> int:
+    from drummernet.training.cli import train
+
+    train(words)
+    return DONE
+
+
+def _add_render(commands: Any) -> None:
+    parser = commands.add_parser("render", help="render stems with labels from grooves and kits")
+    parser.add_argument("--grooves", default="generator", help="a folder of MIDI files, or 'generator'")
+    parser.add_argument("--split", help="of a MIDI folder with an info.csv")
+    parser.add_argument("--kits", default="stems", help="groups, names, patterns; separated by commas")
+    parser.add_argument("--hours", type=float, required=True)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.set_defaults(run=_render)
+
+
+def _render(parsed: argparse.Namespace) -> int:
+    from drummernet.stems.hours import render_hours
+
+    paths = render_hours(
+        parsed.grooves, parsed.split, parsed.kits.split(","), parsed.hours, parsed.seed, parsed.out
+    )
+    print(f"{len(paths)} stems in {parsed.out}")
+    return DONE
+
+
+def _add_transcribe(commands: Any) -> None:
+    parser = commands.add_parser("transcribe", help="hits of audio files and folders")
+    parser.add_argument("inputs", nargs="+", type=Path, metavar="FILE_OR_FOLDER")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument("--formats", default="midi", help="midi, tsv, json, png; separated by commas")
+    _add_threshold(parser)
+    parser.set_defaults(run=_transcribe)
+
+
+def _add_threshold(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--threshold", type=float, default=0.2, help="δ of the picking rule (%(default)s)")
+
+
+def _transcribe(parsed: argparse.Namespace) -> int:
+    from drummernet.transcriber.checkpoint import load_transcriber
+    from drummernet.transcription.folders import transcribe_many
+    from drummernet.transcription.picking import Picker
+
+    failures = transcribe_many(
+        load_transcriber(parsed.checkpoint),
+        parsed.inputs,
+        parsed.out,
+        parsed.formats.split(","),
+        Picker(threshold=parsed.threshold),
+    )
+    for _, problem in failures:
+        print(f"drummernet: {problem}", file=sys.stderr)
+    return SOME_FAILED if failures else DONE
+
+
+def _add_evaluate(commands: Any) -> None:
+    parser = commands.add_parser("evaluate", help="scores on an annotated dataset")
+    parser.add_argument("--dataset", required=True, help="mdb, e-gmd or folder")
+    parser.add_argument("--root", type=Path, required=True)
+    system = parser.add_mutually_exclusive_group(required=True)
+    system.add_argument("--checkpoint", type=Path)
+    system.add_argument(
+        "--predictions", type=Path, metavar="DIR", help="TRACK.tsv: onset_seconds, tab, label"
+    )
+    system.add_argument("--baseline", metavar="NAME", help="onsets: all classes at every onset")
+    _add_threshold(parser)
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.set_defaults(run=_evaluate)
+
+
+def _evaluate(parsed: argparse.Namespace) -> int:
+    from drummernet.evaluation.protocol import write_result
+    from drummernet.evaluation.report import format_table
+    from drummernet.evaluation.systems import evaluate_system
+
+    result = evaluate_system(
+        parsed.dataset,
+        parsed.root,
+        checkpoint=parsed.checkpoint,
+        predictions=parsed.predictions,
+        baseline=parsed.baseline,
+        threshold=parsed.threshold,
+    )
+    print(format_table(result))
+    if parsed.json:
+        write_result(parsed.json, result)
+    return DONE
+
+
+def _add_export(commands: Any) -> None:
+    parser = commands.add_parser("export", help="the transcriber of a checkpoint as safetensors")
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.set_defaults(run=_export)
+
+
+def _export(parsed: argparse.Namespace) -> int:
+    from drummernet.transcriber.checkpoint import export_weights
+
+    export_weights(parsed.checkpoint, parsed.out)
+    return DONE
+
+
+def _add_demo(commands: Any) -> None:
+    parser = commands.add_parser("demo", help="the whole path on generated data, ending in a page")
+    parser.add_argument("--out", type=Path, default=Path("demo"))
+    parser.set_defaults(run=_demo)
+
+
+def _demo(parsed: argparse.Namespace) -> int:
+    from drummernet.demo import run_demo
+
+    print(f"page: {run_demo(parsed.out)}")
+    return DONE

@@ -1,0 +1,140 @@
+"""The vocabulary: drum components, classes of components, note maps, label maps.
+
+Component names follow MDB Drums (Southall et al. 2017). K counts ``COMPONENTS``.
+"""
+
+from collections.abc import Iterable
+
+from drummernet.errors import InputError
+
+COMPONENTS = ("KD", "SD", "CHH", "OHH", "PHH", "HIT", "MHT", "HFT", "RDC", "CRC", "TMB")
+"""The 11 components that are transcribed, in the order of the axis K."""
+
+WIDER_COMPONENTS = (*COMPONENTS, "LFT", "RDB", "CHC", "SPC", "SST")
+"""Every component that annotations and note maps may name."""
+
+COMPONENT_NAMES = {
+    "KD": "kick drum",
+    "SD": "snare drum",
+    "CHH": "closed hi-hat",
+    "OHH": "open hi-hat",
+    "PHH": "pedal hi-hat",
+    "HIT": "high tom",
+    "MHT": "mid tom",
+    "HFT": "high floor tom",
+    "RDC": "ride cymbal",
+    "CRC": "crash cymbal",
+    "TMB": "tambourine",
+    "LFT": "low floor tom",
+    "RDB": "ride bell",
+    "CHC": "china cymbal",
+    "SPC": "splash cymbal",
+    "SST": "side stick",
+}
+
+OTHER = "OT"
+"""What is scored in no class: side sticks, tambourines, other percussion."""
+
+THREE_CLASSES: dict[str, tuple[str, ...]] = {
+    "KD": ("KD",),
+    "SD": ("SD",),
+    "HH": ("CHH", "OHH", "PHH"),
+}
+FIVE_CLASSES: dict[str, tuple[str, ...]] = {
+    **THREE_CLASSES,
+    "TT": ("HIT", "MHT", "HFT", "LFT"),
+    "CY": ("RDC", "CRC", "RDB", "CHC", "SPC"),
+}
+
+GM_NOTES: dict[str, int] = {
+    "KD": 36,
+    "SD": 38,
+    "CHH": 42,
+    "OHH": 46,
+    "PHH": 44,
+    "HIT": 50,
+    "MHT": 47,
+    "HFT": 43,
+    "RDC": 51,
+    "CRC": 49,
+    "TMB": 54,
+    "LFT": 41,
+    "RDB": 53,
+    "CHC": 52,
+    "SPC": 55,
+    "SST": 37,
+}
+"""The General MIDI percussion note that each component is written as."""
+
+GM_COMPONENTS: dict[int, str] = {
+    **{note: component for component, note in GM_NOTES.items()},
+    **{35: "KD", 40: "SD", 48: "HIT", 45: "MHT", 57: "CRC", 59: "RDC"},
+}
+"""General MIDI percussion notes to components, the alternatives included."""
+
+ROLAND_COMPONENTS: dict[int, str] = {
+    36: "KD",
+    38: "SD",
+    40: "SD",
+    37: "SST",
+    42: "CHH",
+    22: "CHH",
+    46: "OHH",
+    26: "OHH",
+    44: "PHH",
+    48: "HIT",
+    50: "HIT",
+    45: "MHT",
+    47: "MHT",
+    43: "HFT",
+    58: "HFT",
+    49: "CRC",
+    57: "CRC",
+    55: "SPC",
+    52: "CHC",
+    51: "RDC",
+    59: "RDC",
+    53: "RDB",
+    54: "TMB",
+}
+"""The note map of Groove and E-GMD (Gillick et al. 2019), an electronic module's."""
+
+NOTE_MAPS: dict[str, dict[int, str]] = {"gm": GM_COMPONENTS, "roland": ROLAND_COMPONENTS}
+
+MDB_SUBCLASSES: dict[str, str] = {
+    **dict.fromkeys(("SD", "SDB", "SDD", "SDF", "SDG", "SDNS"), "SD"),
+    **{label: label for label in WIDER_COMPONENTS if label != "SD"},
+}
+"""MDB Drums subclass labels to components."""
+
+_CLASS_OF = {component: name for name, members in FIVE_CLASSES.items() for component in members}
+
+
+def class_of(label: str) -> str:
+    """Return the five-class name of a component, subclass or class label, or ``"OT"``.
+
+    Raises:
+        InputError: if the label is in no vocabulary.
+    """
+    component = MDB_SUBCLASSES.get(label, label)
+    if component in _CLASS_OF:
+        return _CLASS_OF[component]
+    if label in FIVE_CLASSES:
+        return label
+    if label == OTHER or component in WIDER_COMPONENTS:
+        return OTHER
+    known = sorted({*MDB_SUBCLASSES, *FIVE_CLASSES, OTHER})
+    raise InputError("label", label, f"unknown; known labels are {', '.join(known)}")
+
+
+def check_components(names: Iterable[str], where: object) -> tuple[str, ...]:
+    """Return ``names`` as a tuple after checking each against the vocabulary.
+
+    Raises:
+        InputError: naming ``where`` and the unknown component.
+    """
+    checked = tuple(names)
+    for name in checked:
+        if name not in WIDER_COMPONENTS:
+            raise InputError(where, "component", f"unknown {name!r}; known are {', '.join(WIDER_COMPONENTS)}")
+    return checked

@@ -1,0 +1,1 @@
+"""Dataset readers, the protocol and its scores, baselines without training."""

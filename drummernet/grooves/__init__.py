@@ -1,0 +1,1 @@
+"""Corpora of MIDI performances with their splits, and a seeded parametric generator."""

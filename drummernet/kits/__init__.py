@@ -1,0 +1,1 @@
+"""Drum kits: manifests, where their one-shots come from, normalisation, banks."""

@@ -1,0 +1,139 @@
+"""Kit manifests: YAML files that say what a kit is called, who may use it and where its sounds are."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from drummernet.errors import InputError
+from drummernet.kits.fields import check_choice, check_keys, check_mapping, check_number, check_text
+from drummernet.kits.folder import folder_sounds
+from drummernet.kits.kit import GROUPS, MIX_LEVELS_DB, Kit, one_shot
+from drummernet.kits.procedural import procedural_sounds
+from drummernet.resources import named_resource, resource_folder
+
+SOURCES: dict[str, Callable[[Mapping[str, Any], Path], dict[str, np.ndarray]]] = {
+    "folder": folder_sounds,
+    "procedural": procedural_sounds,
+}
+"""What reads or makes a kit's sounds, by the source's ``type``."""
+
+_REQUIRED = ("name", "family", "group", "licence", "source")
+_OPTIONAL = ("attribution", "mix_level_db")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A manifest as written, its sounds not yet read.
+
+    Attributes:
+        path: The file.
+        name: Of the kit, the stem of the file.
+        family: See :class:`drummernet.kits.kit.Kit`, as for ``group``, ``licence`` and ``attribution``.
+        group: One of ``GROUPS``.
+        licence: An SPDX identifier.
+        attribution: Whom the licence asks to name, or empty.
+        source_type: A key of ``SOURCES``.
+        source: The source's other entries.
+        mix_level_db: Component to its peak in dBFS, where it is not the one of ``MIX_LEVELS_DB``.
+    """
+
+    path: Path
+    name: str
+    family: str
+    group: str
+    licence: str
+    attribution: str
+    source_type: str
+    source: dict[str, Any]
+    mix_level_db: dict[str, float]
+
+
+def read_manifest(name_or_path: str | Path) -> Manifest:
+    """Read the manifest of a packaged kit, by name, or of any other, by path.
+
+    Raises:
+        InputError: if there is none, or naming the file, the entry and the value at fault.
+    """
+    path = named_resource("drum_kits", str(name_or_path))
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(path, "YAML", " ".join(str(error).split())) from error
+    entries = check_keys(content, _REQUIRED, _OPTIONAL, path, "manifest")
+    for key in ("name", "family", "licence", "attribution"):
+        check_text(entries.get(key, "none"), path, key)
+    name = entries["name"]
+    if name != path.stem:
+        raise InputError(path, "name", f"{name!r} is not the name of the file")
+    source = check_mapping(entries["source"], path, "source")
+    levels = check_mapping(entries.get("mix_level_db", {}), path, "mix_level_db")
+    for component, level in levels.items():
+        check_choice(component, MIX_LEVELS_DB, path, "mix_level_db")
+        check_number(level, -60, 0, path, f"mix_level_db.{component}")
+    return Manifest(
+        path=path,
+        name=name,
+        family=entries["family"],
+        group=check_choice(entries["group"], GROUPS, path, "group"),
+        licence=entries["licence"],
+        attribution=entries.get("attribution", ""),
+        source_type=check_choice(source.pop("type", None), SOURCES, path, "source.type"),
+        source=source,
+        mix_level_db=levels,
+    )
+
+
+def load_kit(name_or_path: str | Path) -> Kit:
+    """Load a kit with its one-shots.
+
+    Args:
+        name_or_path: The name of a packaged kit or the path of a manifest.
+
+    Raises:
+        InputError: if there is no such kit, or naming the file, the entry and the value at fault.
+    """
+    manifest = read_manifest(name_or_path)
+    sounds = SOURCES[manifest.source_type](manifest.source, manifest.path)
+    for component in manifest.mix_level_db:
+        check_choice(component, sounds, manifest.path, "mix_level_db")
+    return Kit(
+        name=manifest.name,
+        family=manifest.family,
+        group=manifest.group,
+        licence=manifest.licence,
+        attribution=manifest.attribution,
+        one_shots={name: one_shot(sound, manifest.path, name) for name, sound in sounds.items()},
+        mix_level_db={name: manifest.mix_level_db.get(name, MIX_LEVELS_DB[name]) for name in sounds},
+    )
+
+
+def kit_names(group: str | None = None) -> list[str]:
+    """Return the names of the packaged kits, sorted.
+
+    Args:
+        group: Only those of this group; one of ``GROUPS``.
+
+    Raises:
+        InputError: if the group is unknown or a packaged manifest is broken.
+    """
+    paths = sorted(resource_folder("drum_kits").glob("*.yaml"))
+    if group is None:
+        return [path.stem for path in paths]
+    check_choice(group, GROUPS, "kit_names", "group")
+    return [path.stem for path in paths if read_manifest(path).group == group]
+
+
+class _Loader(yaml.SafeLoader):
+    """The safe loader, to which a key that is written twice is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                problem = f"{key!r} is written twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+        return super().construct_mapping(node, deep)

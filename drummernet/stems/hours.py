@@ -1,0 +1,82 @@
+"""``drummernet render``: so many hours of labelled stems from grooves and kits."""
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
+from pathlib import Path
+
+import numpy as np
+
+from drummernet.errors import InputError
+from drummernet.grooves.generator import generate_groove
+from drummernet.grooves.groove import Groove
+from drummernet.grooves.midi import read_grooves
+from drummernet.kits.bank import resolve_kits
+from drummernet.kits.manifest import load_kit
+from drummernet.stems.render import render_stems
+
+GENERATED_SECONDS = 20.0
+"""Length of a generated groove."""
+
+
+def render_hours(
+    grooves: str, split: str | None, kits: Sequence[str], hours: float, seed: int, out: Path
+) -> list[Path]:
+    """Render stems in the ``folder`` layout until they last ``hours``.
+
+    Args:
+        grooves: ``"generator"``, or a folder of MIDI performances.
+        split: Which performances of a folder that lists its splits.
+        kits: Groups, names, paths or patterns of kits.
+        hours: How much; the last stem may exceed it.
+        seed: Decides grooves, kits and variations.
+        out: The folder.
+
+    Returns:
+        The paths of the audio files.
+
+    Raises:
+        InputError: if there is no such kit or groove, a split is asked of the generator, or an argument is
+            out of range.
+    """
+    if not 0 < hours < math.inf:
+        raise InputError("render", "hours", f"{hours} is not more than 0")
+    if seed < 0:
+        raise InputError("render", "seed", f"{seed} is negative")
+    if grooves == "generator" and split is not None:
+        raise InputError("render", "split", f"{split!r}: the generator has no splits")
+    played = (
+        _generated(seed) if grooves == "generator" else _shuffled(read_grooves(Path(grooves), split), seed)
+    )
+    return render_stems(
+        _lasting(played, 3600 * hours), [load_kit(name) for name in resolve_kits(kits)], out, seed
+    )
+
+
+def _generated(seed: int) -> Iterator[Groove]:
+    number = 0
+    while True:
+        groove_seed = int(np.random.default_rng((seed, number, 2)).integers(2**62))
+        yield generate_groove(groove_seed, GENERATED_SECONDS)
+        number += 1
+
+
+def _shuffled(grooves: list[Groove], seed: int) -> Iterator[Groove]:
+    """Yield all performances in random order, again and again."""
+    rng = np.random.default_rng((seed, 3))
+    while True:
+        for index in rng.permutation(len(grooves)):
+            yield grooves[index]
+
+
+def _lasting(grooves: Iterator[Groove], seconds: float) -> Iterator[Groove]:
+    """Yield grooves until they last ``seconds`` together."""
+    played_seconds = 0.0
+
+    def wanted(groove: Groove) -> bool:
+        nonlocal played_seconds
+        before = played_seconds
+        played_seconds += groove.duration_seconds
+        return before < seconds
+
+    return takewhile(wanted, grooves)

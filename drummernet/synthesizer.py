@@ -1,0 +1,124 @@
+"""F_s: plays sparse activations on the one-shots of drum kits (DrummerNet, section 2).
+
+The activations run at N / hop steps, the one-shots at the audio rate. Filling the gaps with zeros and
+convolving is the same as convolving the activations with each of the ``hop`` polyphase parts of a one-shot and
+interleaving the results, which needs no zero-filled signal and lets the components be summed before the inverse
+transforms.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from drummernet.components import COMPONENTS
+from drummernet.errors import InputError
+from drummernet.kits.bank import load_bank
+
+KitDraw = Literal["batch", "item", "component"]
+
+
+def fast_length(samples: int) -> int:
+    """Return the smallest even length ≥ ``samples`` whose prime factors are 2, 3 and 5."""
+    length = max(2, samples + samples % 2)
+    while True:
+        rest = length
+        for prime in (2, 3, 5):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return length
+        length += 2
+
+
+def polyphase_spectra(one_shots: torch.Tensor, hop_samples: int, n_fft: int) -> torch.Tensor:
+    """Return the spectra (…, hop, F) of the polyphase parts of one-shots (…, L)."""
+    missing = -one_shots.shape[-1] % hop_samples
+    phases = nn.functional.pad(one_shots, (0, missing)).unflatten(-1, (-1, hop_samples))
+    return torch.fft.rfft(phases.transpose(-1, -2), n_fft)
+
+
+def synthesize(activations: torch.Tensor, one_shots: torch.Tensor, hop_samples: int) -> torch.Tensor:
+    """Sum over components the causal convolution of activations with one-shots.
+
+    Args:
+        activations: (B, K, T); the value at step t sounds from sample ``t * hop_samples``.
+        one_shots: (K, L), one kit for the whole batch, or (B, K, L).
+        hop_samples: Samples per step.
+
+    Returns:
+        Audio (B, T * hop_samples); tails beyond the last step are cut.
+    """
+    steps = activations.shape[-1]
+    n_fft = fast_length(steps + -(-one_shots.shape[-1] // hop_samples) - 1)
+    kernels = polyphase_spectra(one_shots, hop_samples, n_fft)
+    spectra = torch.fft.rfft(activations, n_fft)
+    equation = "bkf,kpf->bpf" if one_shots.dim() == 2 else "bkf,bkpf->bpf"
+    phases = torch.fft.irfft(torch.einsum(equation, spectra, kernels), n_fft)[..., :steps]
+    return phases.transpose(1, 2).flatten(1)
+
+
+class Synthesizer(nn.Module):
+    """F_s with a bank of kits, of which each forward pass plays those that are drawn.
+
+    Args:
+        kits: A kit group, or names or paths of manifests.
+        draw: One kit per ``"batch"`` (the paper), per ``"item"``, or independently per item and
+            ``"component"``.
+        level: ``"energy"``: every one-shot has ‖h‖₂ = 10; ``"mix"``: it has the peak at which its drum stands
+            in the kit's mix, so that an activation near 1 is a full hit of any component.
+        one_shot_seconds: Longer one-shots are cut there.
+        components: The K components.
+
+    Raises:
+        InputError: if a kit or component is unknown.
+    """
+
+    bank: torch.Tensor
+
+    def __init__(
+        self,
+        kits: str | Sequence[str] = "synthesizer",
+        draw: KitDraw = "batch",
+        level: Literal["energy", "mix"] = "energy",
+        one_shot_seconds: float = 1.0,
+        components: Sequence[str] = COMPONENTS,
+    ) -> None:
+        super().__init__()
+        if draw not in ("batch", "item", "component"):
+            raise InputError("synthesizer", "draw", f"{draw!r} is not batch, item or component")
+        self.draw = draw
+        self.components = tuple(components)
+        # The kits are named by the config, so the checkpoint need not carry their samples.
+        bank = load_bank(kits, self.components, one_shot_seconds, level)
+        self.register_buffer("bank", bank, persistent=False)
+
+    def drawn_kits(self, seed: int, items: Sequence[int]) -> torch.Tensor:
+        """Return kit numbers (B, K), a pure function of the seed and the item numbers.
+
+        With one kit per batch the batch's first item decides, so that ranks draw their own.
+        """
+        kits, components = self.bank.shape[:2]
+        rows = []
+        for item in items[:1] if self.draw == "batch" else items:
+            rng = np.random.default_rng((seed, item, 1))
+            size = components if self.draw == "component" else 1
+            rows.append(np.broadcast_to(rng.integers(kits, size=size), (components,)))
+        numbers = torch.from_numpy(np.array(rows))
+        return numbers.expand(len(items), components)
+
+    def forward(self, activations: torch.Tensor, hop_samples: int, kits: torch.Tensor) -> torch.Tensor:
+        """Play activations (B, K, T) on kits (B, K); return audio (B, T * hop_samples).
+
+        Raises:
+            InputError: if the activations do not have the bank's K components.
+        """
+        if activations.shape[1] != self.bank.shape[1]:
+            problem = f"{activations.shape[1]} components, the kits have {self.bank.shape[1]}"
+            raise InputError("synthesizer", "activations", problem)
+        kits = kits.to(self.bank.device)
+        columns = torch.arange(kits.shape[1], device=kits.device)
+        one_shots = self.bank[kits[0], columns] if self.draw == "batch" else self.bank[kits, columns]
+        return synthesize(activations, one_shots, hop_samples)

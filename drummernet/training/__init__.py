@@ -1,0 +1,1 @@
+"""From unlabelled stems to a trained transcriber."""

@@ -1,0 +1,87 @@
+"""``drummernet train``: LightningCLI's fit with this project's parts, defaults and messages."""
+
+import argparse
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+
+from drummernet.errors import InputError
+from drummernet.resources import named_resource
+from drummernet.training.callbacks import checkpoint_folder
+from drummernet.training.data import StemDataModule
+from drummernet.training.module import TranscriberTraining
+
+
+class TrainCli(LightningCLI):
+    """Builds trainer, module and data from YAML and overrides."""
+
+    def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
+        """Return a parser that raises its errors, so that they are reported like all others."""
+        return super().init_parser(**{**kwargs, "exit_on_error": False})
+
+    def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
+        """Log to CSV and TensorBoard below the run's folder unless loggers are configured."""
+        config = self.config.get(str(self.subcommand), self.config)["trainer"]
+        if config.get("logger") is None:
+            folder = config.get("default_root_dir") or "."
+            kwargs["logger"] = [CSVLogger(folder, name="logs"), TensorBoardLogger(folder, name="logs")]
+        return super().instantiate_trainer(**kwargs)
+
+    def before_fit(self) -> None:
+        """Resolve ``--ckpt_path last``, which would start anew where there is none.
+
+        Raises:
+            InputError: if the run has no last checkpoint.
+        """
+        config = self.config[str(self.subcommand)]
+        if config.get("ckpt_path") == "last":
+            last = checkpoint_folder(self.trainer.default_root_dir) / "last.ckpt"
+            if not last.is_file():
+                raise InputError(last, "ckpt_path", "'last': this run has no checkpoint yet")
+            config["ckpt_path"] = str(last)
+
+
+def train(arguments: Sequence[str]) -> None:
+    """Run the training that command-line arguments describe.
+
+    Args:
+        arguments: LightningCLI's; ``--config`` also takes the names of packaged configs.
+
+    Raises:
+        InputError: if a config, a value or the data cannot be used.
+    """
+    # Crops follow from item numbers, so a loader without a state of its own resumes exactly.
+    warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*")
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    try:
+        TrainCli(
+            TranscriberTraining,
+            StemDataModule,
+            args=["fit", *_with_config_paths(arguments)],
+            save_config_kwargs={"overwrite": True},
+            trainer_defaults={"use_distributed_sampler": False},
+            seed_everything_default=0,
+        )
+    except argparse.ArgumentError as error:
+        raise InputError("train", "arguments", " ".join(str(error).split())) from error
+
+
+def _with_config_paths(arguments: Sequence[str]) -> list[str]:
+    """Replace names of packaged configs by their paths."""
+    resolved: list[str] = []
+    for argument in arguments:
+        if resolved and resolved[-1] in ("--config", "-c"):
+            argument = str(_config_path(argument))
+        elif argument.startswith("--config="):
+            argument = f"--config={_config_path(argument.removeprefix('--config='))}"
+        resolved.append(argument)
+    return resolved
+
+
+def _config_path(name: str) -> Path:
+    return named_resource("configs", name)

@@ -1,0 +1,115 @@
+"""The LightningModule: one step of training, and validation on annotated tracks."""
+
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from drummernet.components import THREE_CLASSES
+from drummernet.errors import InputError
+from drummernet.evaluation.scores import Counts, count_matches
+from drummernet.evaluation.tracks import Track
+from drummernet.evaluation.transcribers import TranscriberEstimator
+from drummernet.hits import merge_close
+from drummernet.training.data import StemDataModule
+from drummernet.training.objectives import Reconstruction
+from drummernet.transcriber.checkpoint import ENTRY
+from drummernet.transcriber.contract import Activations, Transcriber
+from drummernet.transcription.picking import Picker
+
+TOLERANCE_SECONDS = 0.05
+
+
+class TranscriberTraining(pl.LightningModule):
+    """Trains a transcriber with an objective, both handed in.
+
+    Args:
+        transcriber: F_a, the only part that learns.
+        objective: The loss.
+        learning_rate: Of Adam; the default is the 2019 release's.
+        picker: How validation and statistics pick onsets.
+    """
+
+    def __init__(
+        self,
+        transcriber: Transcriber,
+        objective: Reconstruction,
+        learning_rate: float = 4e-4,
+        picker: Picker | None = None,
+    ) -> None:
+        super().__init__()
+        self.transcriber = transcriber
+        self.objective = objective
+        self.learning_rate = learning_rate
+        self.picker = picker or Picker()
+        self.last_activations: Activations | None = None
+        self._counts: list[torch.Tensor] = []
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Return Adam over the transcriber's parameters."""
+        return torch.optim.Adam(self.transcriber.parameters(), lr=self.learning_rate)
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """Move the audio only: item numbers decide the kits on the host."""
+        if isinstance(batch, dict):
+            return {**batch, "audio": batch["audio"].to(device, non_blocking=True)}
+        return batch
+
+    def training_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
+        """Return the loss of a batch ``{"audio": (B, N), "item": (B,)}``."""
+        activations = self.transcriber(batch["audio"])
+        terms = self.objective(batch["audio"], activations, self._data.seed, batch["item"].tolist())
+        loss = torch.stack(list(terms.values())).sum()
+        self.last_activations = activations._replace(values=activations.values.detach())
+        self.log("loss", loss.detach(), prog_bar=True)
+        self.log_dict({f"loss/{name}": term.detach() for name, term in terms.items()})
+        return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: dict[str, torch.Tensor], batch_idx: int) -> None:
+        """Count the items of all ranks."""
+        self._data.items_seen += len(batch["item"]) * self.trainer.world_size
+        self.log("items", float(self._data.items_seen))
+
+    def validation_step(self, track: Track, batch_idx: int) -> None:
+        """Count matches, false and missed hits of each class in one annotated track."""
+        assert track.audio_path is not None
+        estimates = TranscriberEstimator(self.transcriber, self.picker)(track.audio_path)
+        rows = []
+        for name in THREE_CLASSES:
+            reference, estimate = merge_close(track.onsets[name]), merge_close(estimates[name])
+            counts = count_matches(reference, estimate, TOLERANCE_SECONDS)
+            rows.append([counts.tp, counts.fp, counts.fn])
+        self._counts.append(torch.tensor(rows, dtype=torch.float64))
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the pooled F1 of each class, their mean, and hits found per hit annotated."""
+        local = torch.stack(self._counts).sum(0) if self._counts else torch.zeros(len(THREE_CLASSES), 3)
+        self._counts.clear()
+        total = self.trainer.strategy.reduce(local.to(self.device, torch.float32), reduce_op="sum")
+        f1s = []
+        for name, row in zip(THREE_CLASSES, total.tolist(), strict=True):
+            counts = Counts(*(round(value) for value in row))
+            f1s.append(counts.rates()["f1"])
+            self.log(f"validation/f1_{name}", f1s[-1])
+            self.log(f"validation/hits_ratio_{name}", (counts.tp + counts.fp) / max(1, counts.tp + counts.fn))
+        self.log("validation/f1", sum(f1s) / len(f1s), prog_bar=True)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Let the checkpoint describe its own model."""
+        checkpoint[ENTRY] = self.transcriber.describe()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse a checkpoint of another model.
+
+        Raises:
+            InputError: if its transcriber is not the one that is configured.
+        """
+        held, wanted = checkpoint.get(ENTRY), self.transcriber.describe()
+        if held != wanted:
+            raise InputError("checkpoint", "transcriber", f"is {held}, the config has {wanted}")
+
+    @property
+    def _data(self) -> StemDataModule:
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        assert isinstance(data, StemDataModule)
+        return data

@@ -1,0 +1,96 @@
+"""Transcribers from checkpoints and released weights, and released weights from checkpoints."""
+
+import hashlib
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from drummernet.errors import InputError
+from drummernet.resources import replaced_file
+from drummernet.transcriber.contract import Transcriber
+from drummernet.transcriber.part import build
+
+ENTRY = "drummernet_transcriber"
+"""The key of a transcriber's description: in a checkpoint, and in the header of released weights."""
+PREFIX = "transcriber."
+"""What a transcriber's parameters are called by in a training checkpoint."""
+
+
+def load_transcriber(path: str | Path) -> Transcriber:
+    """Build the transcriber of a training checkpoint or a ``.safetensors`` file, in evaluation mode.
+
+    Nothing of a file is executed: tensors and plain values are read, and only classes of this package are built.
+
+    Raises:
+        InputError: if the file is missing, unreadable, no checkpoint of this package, or of another model.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(path, "checkpoint", "no such file")
+    description, state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_checkpoint(path)
+    transcriber = build(description, path)
+    if not isinstance(transcriber, Transcriber):
+        raise InputError(path, "class_path", f"{description['class_path']!r} is not a transcriber")
+    try:
+        transcriber.load_state_dict(state)
+    except RuntimeError as error:
+        problem = " ".join(str(error).split())
+        raise InputError(
+            path, "weights", f"do not fit the model that the file describes: {problem}"
+        ) from error
+    return transcriber.eval()
+
+
+def export_weights(checkpoint: str | Path, out: str | Path) -> None:
+    """Write the transcriber of a checkpoint as safetensors, its description in the header.
+
+    Raises:
+        InputError: as :func:`load_transcriber`, or if ``out`` is not called ``.safetensors``.
+    """
+    out = Path(out)
+    if out.suffix != ".safetensors":
+        raise InputError(out, "name", "released weights end in .safetensors")
+    transcriber = load_transcriber(checkpoint)
+    tensors = {name: tensor.contiguous() for name, tensor in transcriber.state_dict().items()}
+    with replaced_file(out) as temporary:
+        save_file(tensors, temporary, metadata={ENTRY: json.dumps(transcriber.describe())})
+
+
+def file_sha256(path: str | Path) -> str:
+    """Return the SHA-256 of a file as hexadecimal digits."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise InputError(
+            path, "checkpoint", f"cannot be read: {' '.join(str(error).split())[:200]}"
+        ) from error
+    if not isinstance(checkpoint, dict) or ENTRY not in checkpoint:
+        raise InputError(path, "checkpoint", f"has no entry {ENTRY!r}: not a checkpoint of this project")
+    state = {
+        name.removeprefix(PREFIX): tensor
+        for name, tensor in checkpoint["state_dict"].items()
+        if name.startswith(PREFIX)
+    }
+    return checkpoint[ENTRY], state
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as stream:
+            metadata = stream.metadata() or {}
+            state = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise InputError(path, "weights", f"cannot be read: {error}") from error
+    if ENTRY not in metadata:
+        raise InputError(path, "header", f"has no entry {ENTRY!r}: not weights of this project")
+    return json.loads(metadata[ENTRY]), state

@@ -1,0 +1,79 @@
+"""A small transcriber that reads log-mel spectra, for machines on which the wave U-net is too slow."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from drummernet.components import COMPONENTS
+from drummernet.transcriber.contract import Activations, Transcriber
+from drummernet.transcriber.gates import SoftmaxGates, SparsemaxGates, block_steps_of
+from drummernet.transcriber.mel import mel_filterbank
+
+
+class SpectralTranscriber(Transcriber):
+    """Log-mel spectra of several windows, convolutions over bands and time, a bidirectional GRU, gates.
+
+    Args:
+        gates: From values to activations.
+        hop_samples: Samples per step; divides 1,024.
+        n_ffts: Window lengths in samples; their spectra are the input channels.
+        bands: Mel bands of each.
+        channels: Channels of the first convolution; the second has twice as many.
+        hidden: Channels per direction of the GRU.
+    """
+
+    filters: torch.Tensor
+
+    def __init__(
+        self,
+        gates: SparsemaxGates | SoftmaxGates,
+        hop_samples: int = 128,
+        n_ffts: Sequence[int] = (512, 2048),
+        bands: int = 80,
+        channels: int = 16,
+        hidden: int = 64,
+    ) -> None:
+        super().__init__()
+        self.components = COMPONENTS
+        self.hop_samples = hop_samples
+        self.block_steps = block_steps_of(hop_samples)
+        self.n_ffts = tuple(n_ffts)
+        self.gates = gates
+        for n_fft in self.n_ffts:
+            self.register_buffer(f"filters_{n_fft}", mel_filterbank(n_fft, bands), persistent=False)
+            self.register_buffer(f"window_{n_fft}", torch.hann_window(n_fft), persistent=False)
+        self.convolutions = nn.Sequential(
+            nn.Conv2d(len(self.n_ffts), channels, (5, 3), padding=(2, 1)),
+            nn.ELU(),
+            nn.MaxPool2d((2, 1)),
+            nn.Conv2d(channels, 2 * channels, 3, padding=1),
+            nn.ELU(),
+            nn.MaxPool2d((2, 1)),
+        )
+        self.mix = nn.Linear(2 * channels * (bands // 4), 2 * hidden)
+        self.gru = nn.GRU(2 * hidden, hidden, batch_first=True, bidirectional=True)
+        self.out = nn.Linear(2 * hidden, len(self.components))
+
+    def spectra(self, audio: torch.Tensor) -> torch.Tensor:
+        """Return log-mel spectra (B, channels, F, T) of audio (B, N), one frame per step, centred on it."""
+        steps = -(-audio.shape[-1] // self.hop_samples)
+        channels = []
+        for n_fft in self.n_ffts:
+            padded = F.pad(audio, (n_fft // 2, n_fft // 2 + self.hop_samples))
+            window = self.get_buffer(f"window_{n_fft}")
+            complex_ = torch.stft(
+                padded, n_fft, self.hop_samples, window=window, center=False, return_complex=True
+            )
+            power = complex_.real.square() + complex_.imag.square()
+            mel = self.get_buffer(f"filters_{n_fft}") @ power[..., :steps]
+            channels.append(torch.log10(mel + 1e-5))
+        return torch.stack(channels, 1)
+
+    def forward(self, audio: torch.Tensor) -> Activations:
+        """Transcribe audio (B, N) into ceil(N / hop) steps from sample 0."""
+        x = self.convolutions(self.spectra(audio))
+        x = F.elu(self.mix(x.flatten(1, 2).transpose(1, 2)))
+        logits = self.out(self.gru(x)[0]).transpose(1, 2)
+        return Activations(self.gates(logits, self.block_steps), self.hop_samples)

@@ -1,0 +1,1 @@
+"""From activations to hits: peak picking, whole files in bounded memory, writers, pictures."""

@@ -1,0 +1,152 @@
+"""Whole files in bounded memory.
+
+F_a is defined on windows of 8.192 s that start every 6.144 s, the first 1.024 s before the file. Of each
+window the middle 6.144 s are kept, so that every step has at least 1.024 s of context on either side;
+beyond the file there are zeros. What memory holds for a file of any length is its samples (4 bytes at
+16 kHz: 38 MB for ten minutes, 230 MB for an hour), its activations, and one batch of windows.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from drummernet import SAMPLE_RATE
+from drummernet.audio import read_audio
+from drummernet.errors import InputError
+from drummernet.hits import Hit
+from drummernet.transcriber.contract import Activations, Transcriber
+from drummernet.transcription.picking import DEFAULT_PICKER, Picker, component_hits
+
+WINDOW_SAMPLES = 131_072
+KEPT_SAMPLES = 98_304
+CONTEXT_SAMPLES = (WINDOW_SAMPLES - KEPT_SAMPLES) // 2
+GRID_SAMPLES = 1024
+"""Windows start at multiples of this: hops divide it, and every window's gate blocks are the same."""
+
+GPU_WINDOW_BATCH = 16
+
+ROUNDING = np.float32(2**20)
+"""Activations are multiples of one part of this."""
+
+SILENCE_PEAK = 2.0**-15
+"""A recording whose largest magnitude is one step of 16-bit audio is silence, not a faint drum."""
+
+
+@dataclass(frozen=True, eq=False)
+class Transcription:
+    """What was heard in one recording.
+
+    Attributes:
+        audio: The recording (N,), float32 at 16 kHz, at its own level.
+        components: The K component names.
+        activations: (K, T) float32; step t lies at ``t / rate_hz`` seconds.
+        rate_hz: Steps per second.
+        picker: What picked the hits.
+        hits: In order of time.
+    """
+
+    audio: np.ndarray
+    components: tuple[str, ...]
+    activations: np.ndarray
+    rate_hz: float
+    picker: Picker
+    hits: tuple[Hit, ...]
+
+    @property
+    def duration_seconds(self) -> float:
+        """Length of the recording."""
+        return len(self.audio) / SAMPLE_RATE
+
+
+def transcribe_file(transcriber: Transcriber, path: Path, picker: Picker = DEFAULT_PICKER) -> Transcription:
+    """Transcribe an audio file of any format, rate and length.
+
+    Args:
+        transcriber: F_a.
+        path: The file.
+        picker: What picks the hits.
+
+    Raises:
+        InputError: if the file cannot be read, or as :func:`activations_of_audio`.
+    """
+    audio = read_audio(path)
+    values = activations_of_audio(transcriber, audio)
+    rate_hz = SAMPLE_RATE / transcriber.hop_samples
+    hits = component_hits(values, transcriber.components, rate_hz, 0.0, picker)
+    return Transcription(audio, transcriber.components, values, rate_hz, picker, tuple(hits))
+
+
+def activations_of_audio(
+    transcriber: Transcriber, audio: np.ndarray, window_batch: int | None = None
+) -> np.ndarray:
+    """Return the activations (K, T) of a whole recording, T = ceil(N / hop); step t lies at sample t · hop.
+
+    The recording is normalised by its peak; silence has activations of 0. The transcriber runs in
+    evaluation mode on its own device and is left in the mode in which it came.
+
+    Batches of other sizes are summed in another order. Rounding keeps that from choosing hits: activations
+    that the gates saturate come out as 1 give or take the last bit, and of *equal* neighbours the first is
+    taken.
+
+    Args:
+        transcriber: F_a.
+        audio: (N,) float32 at 16 kHz.
+        window_batch: Windows per forward pass. More than one gain nothing on a CPU, where one is the default.
+
+    Returns:
+        (K, T) float32, rounded to multiples of 2^-20.
+
+    Raises:
+        InputError: if the transcriber's steps do not lie on the grid of the windows, do not cover what is
+            kept of a window, or are not finite.
+    """
+    hop = transcriber.hop_samples
+    if GRID_SAMPLES % hop:
+        raise InputError(type(transcriber).__name__, "hop_samples", f"{hop} does not divide {GRID_SAMPLES}")
+    values = np.zeros((len(transcriber.components), -(-len(audio) // hop)), np.float32)
+    peak = max(float(audio.max(initial=0.0)), -float(audio.min(initial=0.0)))
+    if peak <= SILENCE_PEAK:
+        return values
+    device = next(transcriber.parameters(), torch.empty(0)).device
+    if window_batch is None:
+        window_batch = 1 if device.type == "cpu" else GPU_WINDOW_BATCH
+    windows = -(-len(audio) // KEPT_SAMPLES)
+    was_training = transcriber.training
+    transcriber.eval()
+    try:
+        with torch.inference_mode():
+            for first in range(0, windows, window_batch):
+                batch = _windows(audio, first, min(window_batch, windows - first)) / peak
+                kept = _kept_steps(transcriber(batch.to(device)), type(transcriber).__name__)
+                steps = values[:, first * KEPT_SAMPLES // hop :][:, : kept.shape[-1]]
+                steps[:] = kept[:, : steps.shape[-1]].cpu().numpy()
+    finally:
+        transcriber.train(was_training)
+    if not np.isfinite(values).all():
+        raise InputError(type(transcriber).__name__, "activations", "not finite: the weights are unusable")
+    return np.rint(values * ROUNDING, out=values) / ROUNDING
+
+
+def _windows(audio: np.ndarray, first: int, count: int) -> torch.Tensor:
+    """Return windows ``first`` … ``first + count - 1`` (B, WINDOW_SAMPLES), zeros beyond the recording."""
+    batch = np.zeros((count, WINDOW_SAMPLES), np.float32)
+    for row, window in enumerate(batch):
+        start = (first + row) * KEPT_SAMPLES - CONTEXT_SAMPLES
+        piece = audio[max(start, 0) : start + WINDOW_SAMPLES]
+        window[max(-start, 0) :][: len(piece)] = piece
+    return torch.from_numpy(batch)
+
+
+def _kept_steps(activations: Activations, name: str) -> torch.Tensor:
+    """Return what is kept of a batch of windows, one after the other: (K, B · KEPT_SAMPLES / hop)."""
+    values, hop, start = activations
+    if start % hop:
+        raise InputError(name, "start_sample", f"{start} is no multiple of the hop, {hop}")
+    first = (CONTEXT_SAMPLES - start) // hop
+    end = first + KEPT_SAMPLES // hop
+    if first < 0 or end > values.shape[-1]:
+        covered = f"samples {start} to {start + values.shape[-1] * hop} of {WINDOW_SAMPLES}"
+        raise InputError(name, "activations", f"cover {covered}, too few to keep the middle {KEPT_SAMPLES}")
+    return values[..., first:end].transpose(0, 1).flatten(1)

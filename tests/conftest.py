@@ -1,0 +1,16 @@
+"""Fixtures that several test files share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The development recordings, where this machine has them; else the test is skipped."""
+    default = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("DRUMMERNET_SHARED", default))
+    if not folder.is_dir():
+        pytest.skip("the development recordings are not on this machine")
+    return folder

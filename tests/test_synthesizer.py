@@ -1,0 +1,95 @@
+"""The synthesizer against scipy's convolution of the zero-filled signal."""
+
+import numpy as np
+import pytest
+import scipy.signal
+import torch
+
+from drummernet.components import COMPONENTS
+from drummernet.errors import InputError
+from drummernet.synthesizer import Synthesizer, fast_length, synthesize
+
+
+def zero_filled(activations: np.ndarray, hop_samples: int) -> np.ndarray:
+    upsampled = np.zeros((*activations.shape[:-1], activations.shape[-1] * hop_samples))
+    upsampled[..., ::hop_samples] = activations
+    return upsampled
+
+
+@pytest.mark.parametrize("hop_samples", [1, 16, 128])
+@pytest.mark.parametrize("one_shot_samples", [7, 1_000, 1_601])
+def test_equals_scipys_convolution(hop_samples, one_shot_samples):
+    rng = np.random.default_rng(1)
+    activations = rng.random((2, 3, 53)) * (rng.random((2, 3, 53)) > 0.7)
+    one_shots = rng.standard_normal((3, one_shot_samples))
+    result = synthesize(torch.from_numpy(activations), torch.from_numpy(one_shots), hop_samples)
+    dense = zero_filled(activations, hop_samples)
+    expected = scipy.signal.fftconvolve(dense, one_shots[None], axes=-1).sum(1)[:, : dense.shape[-1]]
+    assert result.shape == (2, 53 * hop_samples)
+    np.testing.assert_allclose(result, expected, atol=1e-9)
+
+
+def test_a_kit_per_item():
+    rng = np.random.default_rng(2)
+    activations, one_shots = (
+        torch.from_numpy(rng.random((4, 3, 20))),
+        torch.from_numpy(rng.random((4, 3, 50))),
+    )
+    result = synthesize(activations, one_shots, 16)
+    for item in range(4):
+        alone = synthesize(activations[item : item + 1], one_shots[item], 16)
+        torch.testing.assert_close(result[item], alone[0])
+
+
+def test_an_impulse_plays_the_one_shot_at_its_sample():
+    one_shot = torch.arange(1.0, 41.0)[None]
+    activations = torch.zeros(1, 1, 10)
+    activations[0, 0, 3] = 0.5
+    audio = synthesize(activations, one_shot, 16)[0]
+    assert audio[:48].abs().max() < 1e-5
+    torch.testing.assert_close(audio[48:88], 0.5 * one_shot[0], atol=1e-5, rtol=1e-5)
+
+
+def test_gradient_agrees_with_finite_differences():
+    rng = np.random.default_rng(3)
+    activations = torch.from_numpy(rng.random((2, 3, 11))).requires_grad_()
+    one_shots = torch.from_numpy(rng.standard_normal((3, 37)))
+    assert torch.autograd.gradcheck(lambda a: synthesize(a, one_shots, 4), (activations,))
+
+
+@pytest.mark.parametrize("draw", ["batch", "item", "component"])
+def test_kits_are_a_pure_function_of_seed_and_item(draw):
+    synthesizer = Synthesizer("synthesizer", draw=draw)
+    kits = synthesizer.drawn_kits(5, range(40, 60))
+    assert kits.shape == (20, len(COMPONENTS))
+    torch.testing.assert_close(kits, synthesizer.drawn_kits(5, range(40, 60)))
+    assert not torch.equal(kits, synthesizer.drawn_kits(6, range(40, 60)))
+    if draw != "batch":
+        torch.testing.assert_close(kits[7:9], synthesizer.drawn_kits(5, [47, 48]))
+    rows_differ = bool((kits != kits[:1]).any())
+    columns_differ = bool((kits != kits[:, :1]).any())
+    assert (rows_differ, columns_differ) == {
+        "batch": (False, False),
+        "item": (True, False),
+        "component": (True, True),
+    }[draw]
+
+
+def test_forward_plays_the_drawn_kits():
+    synthesizer = Synthesizer("synthesizer", draw="component")
+    kits = synthesizer.drawn_kits(1, [3, 4])
+    activations = torch.zeros(2, len(COMPONENTS), 200)
+    activations[1, 2, 0] = 1
+    audio = synthesizer(activations, 16, kits)
+    torch.testing.assert_close(audio[1], synthesizer.bank[kits[1, 2], 2, :3200], atol=1e-4, rtol=1e-3)
+    assert audio[0].abs().max() < 1e-4
+
+
+def test_wrong_number_of_components_is_named():
+    synthesizer = Synthesizer("synthesizer")
+    with pytest.raises(InputError, match=r"activations: 3 components, the kits have 11"):
+        synthesizer(torch.zeros(1, 3, 10), 16, torch.zeros(1, 3, dtype=torch.long))
+
+
+def test_fast_lengths():
+    assert [fast_length(n) for n in (1, 2, 7, 11, 2_537, 3_001)] == [2, 2, 8, 12, 2_560, 3_072]
