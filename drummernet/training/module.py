@@ -49,26 +49,18 @@ class TranscriberTraining(pl.LightningModule):
         """Return Adam over the transcriber's parameters."""
         return torch.optim.Adam(self.transcriber.parameters(), lr=self.learning_rate)
 
-    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        """Move the audio only: item numbers decide the kits on the host."""
-        if isinstance(batch, dict):
-            return {**batch, "audio": batch["audio"].to(device, non_blocking=True)}
-        return batch
-
     def training_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
         """Return the loss of a batch ``{"audio": (B, N), "item": (B,)}``."""
         activations = self.transcriber(batch["audio"])
         terms = self.objective(batch["audio"], activations, self._data.seed, batch["item"].tolist())
         loss = torch.stack(list(terms.values())).sum()
         self.last_activations = activations._replace(values=activations.values.detach())
+        # Counted here: callbacks that save a checkpoint after the step come before this module's own hooks.
+        self._data.items_seen += len(batch["item"]) * self.trainer.world_size
+        self.log("items", float(self._data.items_seen))
         self.log("loss", loss.detach(), prog_bar=True)
         self.log_dict({f"loss/{name}": term.detach() for name, term in terms.items()})
         return loss
-
-    def on_train_batch_end(self, outputs: Any, batch: dict[str, torch.Tensor], batch_idx: int) -> None:
-        """Count the items of all ranks."""
-        self._data.items_seen += len(batch["item"]) * self.trainer.world_size
-        self.log("items", float(self._data.items_seen))
 
     def validation_step(self, track: Track, batch_idx: int) -> None:
         """Count matches, false and missed hits of each class in one annotated track."""

@@ -1,6 +1,5 @@
 """Transcribers from checkpoints and released weights, and released weights from checkpoints."""
 
-import hashlib
 import json
 import pickle
 from pathlib import Path
@@ -61,10 +60,13 @@ def export_weights(checkpoint: str | Path, out: str | Path) -> None:
         save_file(tensors, temporary, metadata={ENTRY: json.dumps(transcriber.describe())})
 
 
-def file_sha256(path: str | Path) -> str:
-    """Return the SHA-256 of a file as hexadecimal digits."""
-    with Path(path).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def untrained_like(transcriber: Transcriber, seed: int = 0) -> Transcriber:
+    """Return a transcriber of the same build with fresh weights drawn from a seed, to compare with."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        fresh = build(transcriber.describe(), "untrained_like")
+    assert isinstance(fresh, Transcriber)
+    return fresh.eval()
 
 
 def _read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

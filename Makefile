@@ -1,0 +1,47 @@
+# Everything here needs Python 3.11 or later and make; the first run of a target installs what it uses into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+CONSTRAINTS := .ci/constraints.txt
+SOURCES := pyproject.toml README.md $(shell find drummernet drum_kits configs -type f -not -name '*.pyc')
+
+.PHONY: demo test test-slow lint learning-curve clean
+
+demo: $(VENV)/installed  ## the whole path on generated data: demo/index.html
+	$(BIN)/drummernet demo --out demo
+
+test: $(VENV)/installed-test lint  ## the default suite, on the installed wheel, from an empty folder
+	rm -rf $(VENV)/empty && mkdir $(VENV)/empty
+	cd $(VENV)/empty && OMP_NUM_THREADS=1 $(BIN)/python -m pytest -c $(CURDIR)/pyproject.toml --rootdir $(CURDIR) -p no:cacheprovider -n 2 $(CURDIR)/tests
+
+test-slow: $(VENV)/installed-test  ## what takes minutes rather than seconds
+	rm -rf $(VENV)/empty && mkdir $(VENV)/empty
+	cd $(VENV)/empty && OMP_NUM_THREADS=1 $(BIN)/python -m pytest -c $(CURDIR)/pyproject.toml --rootdir $(CURDIR) -p no:cacheprovider -m slow $(CURDIR)/tests
+
+lint: $(VENV)/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+learning-curve: $(VENV)/installed  ## experiments/learning_curve anew, about an hour
+	$(BIN)/python experiments/learning_curve/run.py
+
+$(VENV)/created:
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --upgrade pip build
+	touch $@
+
+$(VENV)/installed: $(VENV)/created $(CONSTRAINTS) $(SOURCES)
+	rm -rf $(VENV)/dist
+	$(BIN)/python -m build --outdir $(VENV)/dist . > $(VENV)/build.log || (cat $(VENV)/build.log; false)
+	$(PIP) install --constraint $(CONSTRAINTS) $(VENV)/dist/*.whl
+	$(PIP) install --force-reinstall --no-deps $(VENV)/dist/*.whl
+	touch $@
+
+$(VENV)/installed-test: $(VENV)/installed
+	$(PIP) install --constraint $(CONSTRAINTS) "$$(ls $(CURDIR)/$(VENV)/dist/*.whl)[test]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo dist build

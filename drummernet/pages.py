@@ -1,0 +1,93 @@
+"""The one HTML builder: pages in a single file, with their pictures and sounds inside."""
+
+import base64
+import html
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from matplotlib.figure import Figure
+
+from drummernet import SAMPLE_RATE
+from drummernet.resources import replaced_file
+
+_STYLE = """
+:root { color-scheme: light dark; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+h1, h2 { line-height: 1.2; }
+table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }
+th, td { padding: .3rem .8rem; border-bottom: 1px solid #8884; text-align: right; white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; }
+figure { margin: 1rem 0; overflow-x: auto; }
+figure img { max-width: 100%; background: #fff; }
+figcaption { font-size: .9rem; opacity: .8; }
+audio { width: 100%; max-width: 32rem; }
+"""
+
+
+class Page:
+    """A page that is built from top to bottom and needs no network.
+
+    Args:
+        title: Its title and first heading.
+    """
+
+    def __init__(self, title: str) -> None:
+        self._title = html.escape(title)
+        self._parts: list[str] = []
+
+    def heading(self, text: str) -> None:
+        """Add a heading."""
+        self._parts.append(f"<h2>{html.escape(text)}</h2>")
+
+    def text(self, text: str) -> None:
+        """Add a paragraph."""
+        self._parts.append(f"<p>{html.escape(text)}</p>")
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Add a table."""
+        self._parts.append("<table><thead>" + _row("th", header) + "</thead><tbody>")
+        self._parts.extend(_row("td", row) for row in rows)
+        self._parts.append("</tbody></table>")
+
+    def picture(self, png: bytes, caption: str) -> None:
+        """Add a PNG."""
+        source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+        text = html.escape(caption)
+        image = f'<img alt="{text}" src="{source}">'
+        self._parts.append(f"<figure>{image}<figcaption>{text}</figcaption></figure>")
+
+    def audio(self, samples: np.ndarray, caption: str) -> None:
+        """Add a player of samples (N,) at 16 kHz; louder ones than ±1 are scaled down to it."""
+        stream = io.BytesIO()
+        scaled = samples / max(1.0, float(np.abs(samples).max(initial=0.0)))
+        soundfile.write(stream, scaled, SAMPLE_RATE, format="WAV", subtype="PCM_16")
+        source = f"data:audio/wav;base64,{base64.b64encode(stream.getvalue()).decode()}"
+        player = f'<audio controls src="{source}"></audio>'
+        self._parts.append(f"<figure><figcaption>{html.escape(caption)}</figcaption>{player}</figure>")
+
+    def write(self, path: Path) -> None:
+        """Write the page."""
+        head = (
+            f'<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+            f"<title>{self._title}</title><style>{_STYLE}</style>"
+        )
+        body = f"<h1>{self._title}</h1>" + "\n".join(self._parts)
+        with replaced_file(path) as temporary:
+            temporary.write_text(
+                f'<!doctype html><html lang="en"><head>{head}</head><body>{body}</body></html>\n',
+                encoding="utf-8",
+            )
+
+
+def figure_png(figure: Figure) -> bytes:
+    """Return a matplotlib figure as PNG."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=110, bbox_inches="tight")
+    return stream.getvalue()
+
+
+def _row(cell: str, values: Sequence[str]) -> str:
+    return "<tr>" + "".join(f"<{cell}>{html.escape(value)}</{cell}>" for value in values) + "</tr>"

@@ -1,0 +1,137 @@
+"""The commands as a user runs them: exit status, one-line messages, files."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from drummernet.audio import write_audio
+from drummernet.cli import main
+from drummernet.hits import read_midi, read_tsv
+from drummernet.transcriber.checkpoint import ENTRY
+from drummernet.transcriber.gates import SparsemaxGates
+from drummernet.transcriber.spectral import SpectralTranscriber
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory) -> Path:
+    """An untrained transcriber in the form of a training checkpoint."""
+    torch.manual_seed(0)
+    transcriber = SpectralTranscriber(SparsemaxGates(rest=True), bands=20, channels=2, hidden=8)
+    state = {f"transcriber.{name}": tensor for name, tensor in transcriber.state_dict().items()}
+    path = tmp_path_factory.mktemp("checkpoint") / "last.ckpt"
+    torch.save({ENTRY: transcriber.describe(), "state_dict": state}, path)
+    return path
+
+
+def drummernet(words: str, capsys) -> tuple[int, str, str]:
+    status = main(shlex.split(words))
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def test_render_evaluate_and_transcribe_form_one_path(checkpoint, tmp_path, capsys):
+    status, out, _ = drummernet(f"render --kits test --hours 0.01 --seed 3 --out {tmp_path}/test", capsys)
+    assert (status, out) == (0, f"2 stems in {tmp_path}/test\n")
+    words = f"--dataset folder --root {tmp_path}/test"
+    status, out, _ = drummernet(f"evaluate {words} --checkpoint {checkpoint} --json {tmp_path}/a.json", capsys)
+    assert status == 0
+    result = json.loads((tmp_path / "a.json").read_text())
+    assert result["tracks"] == 2
+    assert result["threshold"] == 0.2
+    assert re.fullmatch("[0-9a-f]{64}", result["checkpoint_sha256"])
+    assert f"{result['pooled']['mean']['f1']:.3f}" in out
+    assert drummernet(f"evaluate {words} --baseline onsets", capsys)[0] == 0
+    words = f"transcribe {tmp_path}/test/audio --out {tmp_path}/hits --checkpoint {checkpoint}"
+    assert drummernet(f"{words} --formats midi,tsv,json,png", capsys)[0] == 0
+    names = {path.name for path in (tmp_path / "hits").iterdir()}
+    stems = {path.stem for path in (tmp_path / "test" / "audio").iterdir()}
+    assert names == {f"{stem}.{suffix}" for stem in stems for suffix in ("mid", "tsv", "json", "png")}
+    predictions = f"--dataset folder --root {tmp_path}/test --predictions {tmp_path}/hits"
+    assert drummernet(f"evaluate {predictions}", capsys)[0] == 0
+
+
+def test_perfect_predictions_score_one(tmp_path, capsys):
+    drummernet(f"render --kits test --hours 0.01 --out {tmp_path}", capsys)
+    words = f"--dataset folder --root {tmp_path} --predictions {tmp_path}/annotations --json {tmp_path}/a.json"
+    assert drummernet(f"evaluate {words}", capsys)[0] == 0
+    assert json.loads((tmp_path / "a.json").read_text())["track_mean"]["mean"]["f1"] == 1
+
+
+def test_render_from_a_folder_of_midi(tmp_path, capsys):
+    from drummernet.hits import Hit, write_midi
+
+    write_midi(tmp_path / "grooves" / "beat.mid", [Hit(0.5, "KD"), Hit(1.0, "SD")])
+    words = f"render --grooves {tmp_path}/grooves --kits test --hours 0.0005 --out {tmp_path}/out"
+    assert drummernet(words, capsys)[0] == 0
+    lines = next((tmp_path / "out" / "annotations").iterdir()).read_text().splitlines()
+    assert [line.split("\t")[1] for line in lines] == ["KD", "SD"]
+
+
+def test_silence_has_no_hits_and_succeeds(checkpoint, tmp_path, capsys):
+    write_audio(tmp_path / "silence.wav", np.zeros(40_000, np.float32))
+    words = f"transcribe {tmp_path}/silence.wav --out {tmp_path} --checkpoint {checkpoint} --formats midi,tsv,png"
+    assert drummernet(words, capsys)[0] == 0
+    assert read_midi(tmp_path / "silence.mid") == []
+    assert read_tsv(tmp_path / "silence.tsv") == []
+
+
+def test_one_bad_file_leaves_the_others_transcribed(checkpoint, tmp_path, capsys):
+    for name in ("a", "c"):
+        write_audio(tmp_path / "in" / f"{name}.wav", np.random.default_rng(0).normal(0, 0.1, 40_000))
+    (tmp_path / "in" / "b.wav").write_text("this is text")
+    words = f"transcribe {tmp_path}/in --out {tmp_path}/out --checkpoint {checkpoint}"
+    status, _, err = drummernet(words, capsys)
+    assert status == 1
+    assert len(err.splitlines()) == 1
+    assert f"{tmp_path}/in/b.wav: format: not readable as audio" in err
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.mid", "c.mid"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("render --kits no_such_kit --hours 1 --out {0}", "kits: name: unknown"),
+        ("render --hours -1 --out {0}", "render: hours: -1.0 is not more than 0"),
+        ("render --hours 1 --split train --out {0}", "render: split: 'train': the generator has no splits"),
+        ("evaluate --dataset smurf --root {0} --baseline onsets", "dataset: smurf: unknown"),
+        ("evaluate --dataset folder --root {0}/no --baseline onsets", "no: root: no such folder"),
+        ("evaluate --dataset folder --root {0} --baseline x", "baseline: x: unknown; known baselines are onsets"),
+        ("transcribe {0} --out {0} --checkpoint {0}/no.ckpt", "no.ckpt: checkpoint: no such file"),
+        ("transcribe {0} --out {0} --checkpoint {1} --formats pdf", "formats: name: unknown 'pdf'"),
+        ("transcribe {0} --out {0} --checkpoint {1} --threshold -1", "picker: threshold: -1.0"),
+        ("export {1} {0}/weights.pt", "weights.pt: name: released weights end in .safetensors"),
+        ("train --config no_such_config", "no_such_config: configs: no such file"),
+        ("train --config quickstart --data.corpus {0}/no", "no: folder: no such folder"),
+        ("train --config quickstart", "corpus"),
+    ],
+)
+def test_wrong_requests_end_with_2_and_one_line(words, message, checkpoint, tmp_path, capsys):
+    status, _, err = drummernet(words.format(tmp_path, checkpoint), capsys)
+    lines = [line for line in err.splitlines() if not line.startswith("drummernet: Seed set")]
+    assert status == 2
+    assert len(lines) == 1, err
+    assert message in lines[0]
+
+
+def test_export_is_transcribed_alike(checkpoint, tmp_path, capsys):
+    write_audio(tmp_path / "a.wav", np.random.default_rng(0).normal(0, 0.1, 40_000))
+    assert drummernet(f"export {checkpoint} {tmp_path}/w.safetensors", capsys)[0] == 0
+    for name, weights in (("x", checkpoint), ("y", tmp_path / "w.safetensors")):
+        words = f"transcribe {tmp_path}/a.wav --out {tmp_path}/{name} --checkpoint {weights} --formats tsv"
+        assert drummernet(words, capsys)[0] == 0
+    assert (tmp_path / "x" / "a.tsv").read_text() == (tmp_path / "y" / "a.tsv").read_text()
+
+
+def test_the_installed_command_answers(tmp_path):
+    script = Path(sys.executable).with_name("drummernet")
+    if not script.exists():
+        pytest.skip("the package is not installed")
+    answer = subprocess.run([script, "--version"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert re.fullmatch(r"\d+\.\d+\.\d+\n", answer.stdout)

@@ -1,0 +1,300 @@
+"""Training: gradients, the sampler, the callbacks, resume, and every packaged config."""
+
+import csv
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from drummernet.errors import InputError
+from drummernet.grooves.generator import generate_groove
+from drummernet.kits.manifest import kit_names, load_kit
+from drummernet.resources import resource_folder
+from drummernet.similarity.enhancement import OnsetEnhancement
+from drummernet.similarity.onset_spectrum import OnsetSpectrumSimilarity
+from drummernet.similarity.pseudo_cqt import PseudoCqt
+from drummernet.stems.render import render_stems
+from drummernet.synthesizer import Synthesizer
+from drummernet.training.callbacks import GateBlend, activation_statistics
+from drummernet.training.cli import train
+from drummernet.training.data import RunSampler
+from drummernet.training.objectives import Reconstruction
+from drummernet.transcriber.checkpoint import ENTRY, export_weights, load_transcriber, untrained_like
+from drummernet.transcriber.contract import Activations
+from drummernet.transcriber.gates import SparsemaxGates
+from drummernet.transcriber.recurrent import PaperRecurrent
+from drummernet.transcriber.spectral import SpectralTranscriber
+from drummernet.transcriber.unet import PaperUnet
+from drummernet.transcriber.wave import WaveTranscriber
+from drummernet.transcription.picking import Picker
+
+TINY = """
+model:
+  transcriber:
+    class_path: drummernet.transcriber.spectral.SpectralTranscriber
+    init_args:
+      gates: {class_path: drummernet.transcriber.gates.SparsemaxGates, init_args: {rest: true, blended: true}}
+      bands: 20
+      channels: 2
+      hidden: 8
+  objective:
+    class_path: drummernet.training.objectives.Reconstruction
+    init_args:
+      synthesizer:
+        class_path: drummernet.synthesizer.Synthesizer
+        init_args: {kits: rock_maple, level: mix}
+      similarity:
+        class_path: drummernet.similarity.onset_spectrum.OnsetSpectrumSimilarity
+        init_args:
+          spectrum: {class_path: drummernet.similarity.spectra.MelSpectrum, init_args: {bands: 30}}
+data: {batch_size: 2, crop_seconds: 0.6}
+trainer:
+  accelerator: cpu
+  log_every_n_steps: 1
+  enable_progress_bar: false
+  enable_model_summary: false
+  check_val_every_n_epoch: null
+  callbacks:
+    - {class_path: drummernet.training.callbacks.GateBlend, init_args: {steps: 4}}
+    - {class_path: drummernet.training.callbacks.ActivationStatistics, init_args: {every_n_steps: 1}}
+    - {class_path: drummernet.training.callbacks.RunCheckpoint, init_args: {every_n_train_steps: 2}}
+"""
+
+
+@pytest.fixture(scope="module")
+def stems(tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("stems")
+    render_stems([generate_groove(seed, 3.0) for seed in range(3)], [load_kit(kit_names("stems")[0])], out, 0)
+    return out
+
+
+@pytest.fixture
+def tiny(tmp_path) -> Path:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY, encoding="utf-8")
+    return path
+
+
+def run(config: Path, stems: Path, out: Path, steps: int, *more: str) -> dict:
+    arguments = ["--config", str(config), "--data.corpus", str(stems), "--trainer.default_root_dir", str(out)]
+    train([*arguments, "--trainer.max_steps", str(steps), *more])
+    return torch.load(out / "checkpoints" / "last.ckpt", weights_only=True)
+
+
+def logged(out: Path, column: str) -> dict[int, float]:
+    values = {}
+    for path in sorted(out.glob("csv/version_*/metrics.csv")):
+        with path.open(newline="") as stream:
+            values.update({int(r["step"]): float(r[column]) for r in csv.DictReader(stream) if r.get(column)})
+    return values
+
+
+@pytest.mark.parametrize("draw", ["batch", "component"])
+def test_gradients_reach_the_first_convolution_and_equal_finite_differences(draw):
+    torch.manual_seed(0)
+    transcriber = WaveTranscriber(
+        PaperUnet(3, 2), PaperRecurrent(2, 11, 3, 4), SparsemaxGates(rest=True, blended=True)
+    )
+    objective = Reconstruction(
+        Synthesizer("rock_maple", draw=draw), OnsetSpectrumSimilarity(PseudoCqt(), OnsetEnhancement())
+    )
+    transcriber, objective = transcriber.double(), objective.double()
+    transcriber.gates.sharpness.fill_(0.3)
+    stems = torch.randn(2, 4_800, dtype=torch.float64)
+    weight = transcriber.unet.encoder.first.weight
+
+    def loss() -> torch.Tensor:
+        return torch.stack(list(objective(stems, transcriber(stems), 0, [4, 5]).values())).sum()
+
+    loss().backward()
+    gradient = weight.grad.clone()
+    assert gradient.abs().min() > 0
+    for place in [(0, 0, 0), (2, 0, 1)]:
+        with torch.no_grad():
+            weight[place] += 1e-6
+            ahead = loss()
+            weight[place] -= 2e-6
+            behind = loss()
+            weight[place] += 1e-6
+        assert float(gradient[place]) == pytest.approx(float((ahead - behind) / 2e-6), rel=1e-3, abs=1e-7)
+
+
+def test_ranks_draw_disjoint_consecutive_items():
+    batches = [iter(RunSampler(100, 3, rank, 2)) for rank in range(2)]
+    drawn = [next(batch) for _ in range(2) for batch in batches]
+    assert drawn == [[100, 101, 102], [103, 104, 105], [106, 107, 108], [109, 110, 111]]
+
+
+def test_training_goes_down_and_logs_what_it_should(tiny, stems, tmp_path):
+    checkpoint = run(tiny, stems, tmp_path / "run", 12, "--model.learning_rate", "0.01")
+    losses = logged(tmp_path / "run", "loss")
+    assert len(losses) == 12
+    assert np.mean([losses[s] for s in (9, 10, 11)]) < np.mean([losses[s] for s in (0, 1, 2)])
+    terms = logged(tmp_path / "run", "loss/mel_1024")
+    assert terms == losses
+    assert logged(tmp_path / "run", "items")[11] == 24
+    zeros = logged(tmp_path / "run", "activation/zeros")
+    assert zeros[0] == 0
+    assert zeros[11] > 0
+    shares = [logged(tmp_path / "run", f"share/{name}")[11] for name in ("KD", "SD", "TMB")]
+    assert all(0 <= share <= 1 for share in shares)
+    assert any(tmp_path.glob("run/tensorboard/version_0/events*"))
+    assert checkpoint["state_dict"]["transcriber.gates.sharpness"] == 1
+
+
+def test_validation_scores_an_annotated_folder(tiny, stems, tmp_path):
+    more = (
+        "--data.validation",
+        str(stems),
+        "--trainer.val_check_interval",
+        "2",
+        "--trainer.num_sanity_val_steps",
+        "0",
+    )
+    run(tiny, stems, tmp_path / "run", 2, *more)
+    for column in ("validation/f1", "validation/f1_KD", "validation/f1_HH", "validation/hits_ratio_SD"):
+        (value,) = logged(tmp_path / "run", column).values()
+        assert np.isfinite(value)
+
+
+def test_resume_is_exact(tiny, stems, tmp_path):
+    straight = run(tiny, stems, tmp_path / "straight", 6)
+    run(tiny, stems, tmp_path / "halved", 4)
+    resumed = run(tiny, stems, tmp_path / "halved", 6, "--ckpt_path", "last")
+    assert resumed["StemDataModule"] == straight["StemDataModule"] == {"items_seen": 12}
+    for name, tensor in straight["state_dict"].items():
+        torch.testing.assert_close(resumed["state_dict"][name], tensor, rtol=0, atol=0)
+    assert logged(tmp_path / "halved", "loss") == logged(tmp_path / "straight", "loss")
+
+
+def test_a_killed_run_goes_on_with_the_next_item(tiny, stems, tmp_path):
+    out = tmp_path / "run"
+    words = ["--config", str(tiny), "--data.corpus", str(stems), "--trainer.default_root_dir", str(out)]
+    code = f"from drummernet.training.cli import train; train({[*words, '--trainer.max_steps', '100000']!r})"
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path)
+    last = out / "checkpoints" / "last.ckpt"
+    deadline = time.monotonic() + 120
+    while not last.exists() and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    before = torch.load(last, weights_only=True)
+    steps = before["global_step"]
+    assert before["StemDataModule"]["items_seen"] == 2 * steps
+    after = run(tiny, stems, out, steps + 2, "--ckpt_path", "last")
+    assert after["StemDataModule"]["items_seen"] == 2 * steps + 4
+    straight = run(tiny, stems, tmp_path / "straight", steps + 2)
+    moments = [c["optimizer_states"][0]["state"][0]["exp_avg"] for c in (after, straight)]
+    torch.testing.assert_close(*moments, rtol=0, atol=0)
+
+
+def test_two_processes_train_as_one_run(tiny, stems, tmp_path):
+    out = tmp_path / "run"
+    words = ["--config", str(tiny), "--data.corpus", str(stems), "--trainer.default_root_dir", str(out)]
+    words += ["--trainer.max_steps", "2", "--trainer.devices", "2", "--trainer.strategy", "ddp"]
+    code = f"from drummernet.cli import main; main({['train', *words]!r})"
+    script = tmp_path / "two.py"
+    script.write_text(code, encoding="utf-8")
+    subprocess.run(
+        [sys.executable, str(script)],
+        cwd=tmp_path,
+        check=True,
+        timeout=300,
+    )
+    checkpoint = torch.load(out / "checkpoints" / "last.ckpt", weights_only=True)
+    assert checkpoint["StemDataModule"] == {"items_seen": 2 * 2 * 2}
+
+
+def test_last_without_a_checkpoint_is_an_error(tiny, stems, tmp_path):
+    with pytest.raises(InputError, match=r"last\.ckpt: ckpt_path: 'last': this run has no checkpoint yet"):
+        run(tiny, stems, tmp_path / "new", 2, "--ckpt_path", "last")
+
+
+def test_a_checkpoint_of_another_model_is_refused(tiny, stems, tmp_path):
+    run(tiny, stems, tmp_path / "run", 2)
+    other = ("--model.transcriber.init_args.hidden", "9", "--ckpt_path", "last")
+    with pytest.raises(InputError, match=r"checkpoint: transcriber: .*'hidden': 8.*'hidden': 9"):
+        run(tiny, stems, tmp_path / "run", 4, *other)
+
+
+def test_unknown_keys_are_named(tiny, stems, tmp_path):
+    tiny.write_text(tiny.read_text() + "typo: 3\n")
+    with pytest.raises(InputError, match="typo") as error:
+        run(tiny, stems, tmp_path / "run", 2)
+    assert "\n" not in str(error.value)
+    assert "tiny.yaml" in str(error.value)
+
+
+def test_an_empty_folder_is_named(tiny, tmp_path):
+    (tmp_path / "nothing").mkdir()
+    with pytest.raises(InputError, match="nothing: stems: no readable audio"):
+        run(tiny, tmp_path / "nothing", tmp_path / "run", 2)
+
+
+def test_checkpoints_and_exports_load_without_their_config(tiny, stems, tmp_path):
+    checkpoint = run(tiny, stems, tmp_path / "run", 2)
+    path = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    export_weights(path, tmp_path / "weights.safetensors")
+    audio = torch.randn(1, 5_000)
+    expected = load_transcriber(path)(audio).values
+    assert checkpoint[ENTRY]["init_args"]["hidden"] == 8
+    torch.testing.assert_close(load_transcriber(tmp_path / "weights.safetensors")(audio).values, expected)
+    assert not torch.equal(untrained_like(load_transcriber(path))(audio).values, expected)
+
+
+def test_foreign_checkpoints_are_refused(tmp_path):
+    torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
+    with pytest.raises(InputError, match=r"other\.ckpt: checkpoint: has no entry"):
+        load_transcriber(tmp_path / "other.ckpt")
+    (tmp_path / "text.ckpt").write_text("not a checkpoint")
+    with pytest.raises(InputError, match=r"text\.ckpt: checkpoint: cannot be read"):
+        load_transcriber(tmp_path / "text.ckpt")
+    torch.save(
+        {"state_dict": {}, ENTRY: {"class_path": "os.system", "init_args": {}}}, tmp_path / "evil.ckpt"
+    )
+    with pytest.raises(InputError, match=r"evil\.ckpt: class_path: 'os.system' is no part of"):
+        load_transcriber(tmp_path / "evil.ckpt")
+    with pytest.raises(InputError, match="no such file"):
+        load_transcriber(tmp_path / "missing.ckpt")
+
+
+def test_blending_needs_blended_gates():
+    module = torch.nn.Module()
+    module.transcriber = SpectralTranscriber(SparsemaxGates(rest=True), bands=20, channels=2, hidden=4)
+    with pytest.raises(InputError, match="its gates are not blended"):
+        GateBlend(5).on_train_start(None, module)
+    with pytest.raises(InputError, match="steps: 0 is not positive"):
+        GateBlend(0)
+
+
+def test_statistics_of_known_activations():
+    values = torch.zeros(2, 2, 250)
+    values[0, 0, [50, 150]] = 1.0
+    values[1, 1, 100] = 2.0
+    statistics = activation_statistics(Activations(values, 64), ("KD", "SD"), Picker())
+    assert statistics["activation/zeros"] == pytest.approx(1 - 3 / 1_000)
+    assert statistics["share/KD"] == pytest.approx(0.5)
+    assert statistics["hits_per_second/KD"] == pytest.approx(1.0)
+    assert statistics["hits_per_second/SD"] == pytest.approx(0.5)
+
+
+CONFIGS = resource_folder("configs")
+
+
+@pytest.mark.parametrize(
+    "config", [p.relative_to(CONFIGS).as_posix() for p in sorted(CONFIGS.rglob("*.yaml"))]
+)
+def test_every_config_trains_a_step(config, stems, tmp_path):
+    configs = ["--config", config]
+    if config.startswith("ablations/"):
+        configs = ["--config", "paper", *configs]
+    small = ["--data.batch_size", "2", "--trainer.max_steps", "1", "--trainer.log_every_n_steps", "1"]
+    quiet = ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
+    paths = ["--data.corpus", str(stems), "--trainer.default_root_dir", str(tmp_path)]
+    train([*configs, *small, *quiet, *paths])
+    assert any(tmp_path.rglob("metrics.csv"))
