@@ -14,6 +14,7 @@ import torch
 from matplotlib.figure import Figure
 
 from drummernet import SAMPLE_RATE
+from drummernet.audio import peak_normalise
 from drummernet.components import THREE_CLASSES
 from drummernet.evaluation.protocol import evaluate, write_result
 from drummernet.evaluation.systems import evaluate_system
@@ -49,7 +50,7 @@ def run_demo(out: Path) -> Path:
     run = out / "run"
     train(["--config", CONFIG, "--data.corpus", str(out / "stems"), "--trainer.default_root_dir", str(run)])
     checkpoint = checkpoint_folder(run) / "last.ckpt"
-    results = _results(checkpoint, out)
+    results = score_systems(checkpoint, out / "test", out / "results")
     example = transcribe_file(load_transcriber(checkpoint), tests[0])
     write_transcription(example, out / "transcription", tests[0].stem, FORMATS)
     page = Page("DrummerNet: drums transcribed without labels")
@@ -61,9 +62,18 @@ def run_demo(out: Path) -> Path:
     return out / "index.html"
 
 
-def _results(checkpoint: Path, out: Path) -> dict[str, dict[str, Any]]:
-    """Score the trained transcriber, the same one untrained, and an onset detector, on the test kits."""
-    root, threshold = out / "test", DEFAULT_PICKER.threshold
+def score_systems(checkpoint: Path, root: Path, out: Path) -> dict[str, dict[str, Any]]:
+    """Score a trained transcriber beside what it must beat: itself untrained, and an onset detector.
+
+    Args:
+        checkpoint: The trained transcriber.
+        root: Annotated stems in the ``folder`` layout.
+        out: Where the results are written, a JSON file each.
+
+    Returns:
+        The results of ``"trained"``, ``"untrained"`` and ``"onsets"``.
+    """
+    threshold = DEFAULT_PICKER.threshold
     untrained = TranscriberEstimator(untrained_like(load_transcriber(checkpoint)), DEFAULT_PICKER)
     results = {
         "trained": evaluate_system("folder", root, checkpoint=checkpoint, threshold=threshold),
@@ -71,16 +81,16 @@ def _results(checkpoint: Path, out: Path) -> dict[str, dict[str, Any]]:
         "onsets": evaluate_system("folder", root, baseline="onsets", threshold=threshold),
     }
     for name, result in results.items():
-        write_result(out / "results" / f"{name}.json", result)
+        write_result(out / f"{name}.json", result)
     return results
 
 
 def _add_scores(page: Page, results: dict[str, dict[str, Any]]) -> None:
     page.text(
         "A network listened to unlabelled drum stems and learned to write down hits from which a fixed "
-        "synthesizer could play them again. Stems, synthesizer and test use different drum kits. All of them are "
-        "synthetic and all grooves generated, so these scores say that the method works, not how well it does "
-        "on recordings."
+        "synthesizer could play them again. Stems, synthesizer and test use different drum kits. All of them "
+        "are synthetic and all grooves generated, so these scores say that the method works, not how well it "
+        "does on recordings."
     )
     page.heading("F1 on the test kits")
     names = {
@@ -103,7 +113,7 @@ def _add_example(page: Page, example: Transcription, png: bytes) -> None:
     one_shots = load_bank(kit.name, example.components, level="mix")[0]
     hop = round(SAMPLE_RATE / example.rate_hz)
     played = synthesize(torch.from_numpy(example.activations)[None], one_shots, hop)[0].numpy()
-    page.audio(played / max(1e-9, float(np.abs(played).max())), f"Its reconstruction: the activations, played on {kit.name}")
+    page.audio(peak_normalise(played), f"Its reconstruction: the activations, played on {kit.name}")
     groove = Groove("example", example.hits, example.duration_seconds)
     page.audio(render_groove(groove, kit, np.random.default_rng(0)), f"Its hits, played on {kit.name}")
     page.picture(png, "Waveform, activations and hits")

@@ -1,9 +1,9 @@
 """F_s: plays sparse activations on the one-shots of drum kits (DrummerNet, section 2).
 
 The activations run at N / hop steps, the one-shots at the audio rate. Filling the gaps with zeros and
-convolving is the same as convolving the activations with each of the ``hop`` polyphase parts of a one-shot and
-interleaving the results, which needs no zero-filled signal and lets the components be summed before the inverse
-transforms.
+convolving is the same as convolving the activations with each of the ``hop`` polyphase parts of a one-shot
+and interleaving the results, which needs no zero-filled signal and lets the components be summed before the
+inverse transforms.
 """
 
 from collections.abc import Sequence

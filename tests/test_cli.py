@@ -40,7 +40,8 @@ def test_render_evaluate_and_transcribe_form_one_path(checkpoint, tmp_path, caps
     status, out, _ = drummernet(f"render --kits test --hours 0.01 --seed 3 --out {tmp_path}/test", capsys)
     assert (status, out) == (0, f"2 stems in {tmp_path}/test\n")
     words = f"--dataset folder --root {tmp_path}/test"
-    status, out, _ = drummernet(f"evaluate {words} --checkpoint {checkpoint} --json {tmp_path}/a.json", capsys)
+    words_json = f"{words} --checkpoint {checkpoint} --json {tmp_path}/a.json"
+    status, out, _ = drummernet(f"evaluate {words_json}", capsys)
     assert status == 0
     result = json.loads((tmp_path / "a.json").read_text())
     assert result["tracks"] == 2
@@ -59,8 +60,8 @@ def test_render_evaluate_and_transcribe_form_one_path(checkpoint, tmp_path, caps
 
 def test_perfect_predictions_score_one(tmp_path, capsys):
     drummernet(f"render --kits test --hours 0.01 --out {tmp_path}", capsys)
-    words = f"--dataset folder --root {tmp_path} --predictions {tmp_path}/annotations --json {tmp_path}/a.json"
-    assert drummernet(f"evaluate {words}", capsys)[0] == 0
+    words = f"--dataset folder --root {tmp_path} --predictions {tmp_path}/annotations"
+    assert drummernet(f"evaluate {words} --json {tmp_path}/a.json", capsys)[0] == 0
     assert json.loads((tmp_path / "a.json").read_text())["track_mean"]["mean"]["f1"] == 1
 
 
@@ -76,8 +77,8 @@ def test_render_from_a_folder_of_midi(tmp_path, capsys):
 
 def test_silence_has_no_hits_and_succeeds(checkpoint, tmp_path, capsys):
     write_audio(tmp_path / "silence.wav", np.zeros(40_000, np.float32))
-    words = f"transcribe {tmp_path}/silence.wav --out {tmp_path} --checkpoint {checkpoint} --formats midi,tsv,png"
-    assert drummernet(words, capsys)[0] == 0
+    words = f"transcribe {tmp_path}/silence.wav --out {tmp_path} --checkpoint {checkpoint}"
+    assert drummernet(f"{words} --formats midi,tsv,png", capsys)[0] == 0
     assert read_midi(tmp_path / "silence.mid") == []
     assert read_tsv(tmp_path / "silence.tsv") == []
 
@@ -102,7 +103,7 @@ def test_one_bad_file_leaves_the_others_transcribed(checkpoint, tmp_path, capsys
         ("render --hours 1 --split train --out {0}", "render: split: 'train': the generator has no splits"),
         ("evaluate --dataset smurf --root {0} --baseline onsets", "dataset: smurf: unknown"),
         ("evaluate --dataset folder --root {0}/no --baseline onsets", "no: root: no such folder"),
-        ("evaluate --dataset folder --root {0} --baseline x", "baseline: x: unknown; known baselines are onsets"),
+        ("evaluate --dataset folder --root {0} --baseline x", "baseline: x: unknown; known baselines"),
         ("transcribe {0} --out {0} --checkpoint {0}/no.ckpt", "no.ckpt: checkpoint: no such file"),
         ("transcribe {0} --out {0} --checkpoint {1} --formats pdf", "formats: name: unknown 'pdf'"),
         ("transcribe {0} --out {0} --checkpoint {1} --threshold -1", "picker: threshold: -1.0"),

@@ -22,7 +22,7 @@ def kernel(frequency_hz: float) -> np.ndarray:
 
 
 def sparsify(weights: np.ndarray, share: float) -> np.ndarray:
-    """Set to 0 in each row of (F, n) the smallest values that together make less than ``share`` of its sum."""
+    """Set to 0 in each row of (F, n) the smallest values that sum to less than ``share`` of it."""
     ordered = np.sort(weights, axis=1)
     too_small = np.cumsum(ordered, axis=1) < share * ordered.sum(axis=1, keepdims=True)
     threshold = np.take_along_axis(ordered, too_small.sum(axis=1, keepdims=True), axis=1)

@@ -3,6 +3,7 @@
 import argparse
 import warnings
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ def _config_path(name: str) -> Path:
 def _configs(arguments: Sequence[str]) -> list[str]:
     """Return the configs that arguments name, for messages."""
     words = [word.removeprefix("--config=") for word in arguments if word.startswith("--config=")]
-    pairs = zip(arguments, arguments[1:], strict=False)
+    pairs = pairwise(arguments)
     return words + [value for name, value in pairs if name in ("--config", "-c")]
 
 

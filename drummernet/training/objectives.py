@@ -29,7 +29,7 @@ class Reconstruction(nn.Module):
         self.activation_weight = activation_weight
 
     def reconstruct(self, activations: Activations, kits: torch.Tensor) -> torch.Tensor:
-        """Play activations on kits (B, K); return x̂ (B, T * hop), beginning at ``activations.start_sample``."""
+        """Play activations on kits (B, K); return x̂ (B, T * hop), from ``activations.start_sample`` on."""
         audio: torch.Tensor = self.synthesizer(activations.values, activations.hop_samples, kits)
         return audio
 

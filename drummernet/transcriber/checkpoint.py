@@ -23,7 +23,7 @@ PREFIX = "transcriber."
 def load_transcriber(path: str | Path) -> Transcriber:
     """Build the transcriber of a training checkpoint or a ``.safetensors`` file, in evaluation mode.
 
-    Nothing of a file is executed: tensors and plain values are read, and only classes of this package are built.
+    Nothing of a file is executed: tensors and plain values are read, and only classes of this package built.
 
     Raises:
         InputError: if the file is missing, unreadable, no checkpoint of this package, or of another model.

@@ -44,7 +44,7 @@ class SparsemaxGates(Part):
     Args:
         rest: Give each gate a rest channel of value 0 (:func:`with_rest`).
         blended: Start from smooth gates, ``sigmoid(z)`` for the components and softmax over time, and let
-            the trainer move :attr:`sharpness` from 0 to 1. Outside its support a sparsemax passes no gradient,
+            the trainer move :attr:`sharpness` from 0 to 1. Outside its support sparsemax passes no gradient,
             so components that lose at the start would stay dead.
 
     Attributes:
