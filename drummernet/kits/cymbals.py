@@ -56,7 +56,7 @@ class Cymbal(ABC):
     bloom_seconds: float = ranged(0, 0.015, 0)
     stick: float = ranged(0, 4, 0)
     stick_seconds: float = ranged(0.004, 0.06, 0.015)
-    ping: float = ranged(0, 4, 0)
+    ping: float = ranged(0, 8, 0)
     ping_hz: float = ranged(800, 5500, 3500)
     ping_decay_seconds: float = ranged(0.05, 4, 0.6)
 
