@@ -103,17 +103,17 @@ class RunCheckpoint(ModelCheckpoint):
     """
 
     def __init__(self, every_n_train_steps: int = 500) -> None:
-        super().__init__(
-            every_n_train_steps=every_n_train_steps,
-            save_last=True,
-            save_top_k=0,
-            save_on_train_epoch_end=True,
-        )
+        super().__init__(every_n_train_steps=every_n_train_steps, save_last=True, save_top_k=0)
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Place the folder before Lightning asks the loggers for one."""
         self.dirpath = str(checkpoint_folder(trainer.default_root_dir))
         super().setup(trainer, pl_module, stage)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Keep the end of the run too, wherever it falls."""
+        assert self.dirpath is not None
+        trainer.save_checkpoint(Path(self.dirpath) / "last.ckpt")
 
 
 def checkpoint_folder(run: str | Path) -> Path:

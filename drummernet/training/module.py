@@ -7,17 +7,15 @@ import torch
 
 from drummernet.components import THREE_CLASSES
 from drummernet.errors import InputError
-from drummernet.evaluation.scores import Counts, count_matches
+from drummernet.evaluation.protocol import TOLERANCE_SECONDS
+from drummernet.evaluation.scores import Counts, count_classes
 from drummernet.evaluation.tracks import Track
 from drummernet.evaluation.transcribers import TranscriberEstimator
-from drummernet.hits import merge_close
 from drummernet.training.data import StemDataModule
 from drummernet.training.objectives import Reconstruction
 from drummernet.transcriber.checkpoint import ENTRY
 from drummernet.transcriber.contract import Activations, Transcriber
 from drummernet.transcription.picking import Picker
-
-TOLERANCE_SECONDS = 0.05
 
 
 class TranscriberTraining(pl.LightningModule):
@@ -66,11 +64,8 @@ class TranscriberTraining(pl.LightningModule):
         """Count matches, false and missed hits of each class in one annotated track."""
         assert track.audio_path is not None
         estimates = TranscriberEstimator(self.transcriber, self.picker)(track.audio_path)
-        rows = []
-        for name in THREE_CLASSES:
-            reference, estimate = merge_close(track.onsets[name]), merge_close(estimates[name])
-            counts = count_matches(reference, estimate, TOLERANCE_SECONDS)
-            rows.append([counts.tp, counts.fp, counts.fn])
+        counts = count_classes(track, estimates, TOLERANCE_SECONDS)
+        rows = [[counts[name].tp, counts[name].fp, counts[name].fn] for name in THREE_CLASSES]
         self._counts.append(torch.tensor(rows, dtype=torch.float64))
 
     def on_validation_epoch_end(self) -> None:
