@@ -2,7 +2,6 @@
 
 import dataclasses
 import difflib
-import math
 from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
@@ -25,8 +24,9 @@ def ranged(low: float, high: float, default: float | None = None) -> Any:
 
 def hint(value: object, known: Collection[str]) -> str:
     """Return ``value`` with its nearest known name, or with all known names if none is near."""
-    near = difflib.get_close_matches(str(value), known, n=1)
-    return f"{value!r}; " + (f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}")
+    names = list(dict.fromkeys(known))
+    near = difflib.get_close_matches(str(value), names, n=1, cutoff=0.5)
+    return f"{value!r}; " + (f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}")
 
 
 def check_choice(value: object, known: Collection[str], where: object, field: str) -> str:
@@ -86,7 +86,7 @@ def check_number(value: object, low: float, high: float, where: object, field: s
     Raises:
         InputError: if it is not.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise InputError(where, field, f"{value!r} is not a number")
     if not low <= value <= high:
         raise InputError(where, field, f"{value} is not from {low:g} to {high:g}")

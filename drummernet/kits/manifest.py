@@ -61,11 +61,12 @@ def read_manifest(name_or_path: str | Path) -> Manifest:
     path = named_resource("drum_kits", str(name_or_path))
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise InputError(path, "YAML", " ".join(str(error).split())) from error
     entries = check_keys(content, _REQUIRED, _OPTIONAL, path, "manifest")
     for key in ("name", "family", "licence", "attribution"):
-        check_text(entries.get(key, "none"), path, key)
+        if key in entries:
+            check_text(entries[key], path, key)
     name = entries["name"]
     if name != path.stem:
         raise InputError(path, "name", f"{name!r} is not the name of the file")
