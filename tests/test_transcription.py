@@ -279,7 +279,7 @@ def test_an_output_folder_that_is_a_file_is_refused(tmp_path):
 
 
 TEN_MINUTES = """
-import resource, sys
+import sys
 from pathlib import Path
 import numpy as np, soundfile, torch
 from torch.nn import functional as F
@@ -300,10 +300,13 @@ audio[::4000] = 20_000
 soundfile.write(folder / "long.wav", audio, 16_000)
 transcription = transcribe_file(Light(), folder / "long.wav")
 write_transcription(transcription, folder, "long", ("midi", "png"))
-print(len(transcription.hits), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+status = Path("/proc/self/status").read_text()
+print(len(transcription.hits), status.partition("VmHWM:")[2].split()[0])
 """
 
 
+# The kernel's own mark of the process: getrusage's would begin with what the parent had.
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc")
 def test_ten_minutes_take_less_than_a_gigabyte(tmp_path):
     command = [sys.executable, "-c", TEN_MINUTES, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

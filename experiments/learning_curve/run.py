@@ -19,7 +19,7 @@ from drummernet.training.callbacks import checkpoint_folder
 from drummernet.training.cli import train
 
 HERE = Path(__file__).parent
-STEM_HOURS, TEST_HOURS = 3.0, 0.25
+STEM_HOURS, TEST_HOURS = 3.0, 0.15
 F1S = [f"validation/f1_{name}" for name in THREE_CLASSES] + ["validation/f1"]
 RATIOS = [f"validation/hits_ratio_{name}" for name in THREE_CLASSES]
 SHARES = [f"share/{name}" for name in COMPONENTS]
