@@ -1,0 +1,66 @@
+"""What each choice of configs/quickstart.yaml is good for: the same 300 steps with one of them taken back.
+
+Scores are on development stems: other grooves on the kits of the training stems. The choices were made on
+such stems, so these scores say nothing about other kits; run.py's do. Writes variants.csv beside this script.
+
+    python experiments/learning_curve/variants.py [RUN_FOLDER]
+"""
+
+import csv
+import sys
+from pathlib import Path
+
+from run import HERE, STEM_HOURS, read_logs
+
+from drummernet.components import COMPONENTS, THREE_CLASSES
+from drummernet.evaluation.systems import evaluate_system
+from drummernet.stems.hours import render_hours
+from drummernet.training.callbacks import checkpoint_folder
+from drummernet.training.cli import train
+from drummernet.transcription.picking import DEFAULT_PICKER
+
+DEVELOPMENT_HOURS = 0.1
+DEAD_SHARE = 0.001
+
+
+def main(out: Path) -> None:
+    """Train and score every variant that has not been trained yet."""
+    render_missing(out / "stems", STEM_HOURS, 11)
+    render_missing(out / "development", DEVELOPMENT_HOURS, 13)
+    rows = []
+    for overlay in [None, *sorted((HERE / "variants").glob("*.yaml"))]:
+        name = "quickstart" if overlay is None else overlay.stem
+        run = out / "variants" / name
+        checkpoint = checkpoint_folder(run) / "last.ckpt"
+        if not checkpoint.is_file():
+            overlays = ["--config", "quickstart"] + (["--config", str(overlay)] if overlay else [])
+            paths = ["--data.corpus", str(out / "stems"), "--trainer.default_root_dir", str(run)]
+            train([*overlays, *paths])
+        rows.append({"variant": name, **scores(checkpoint, out / "development"), **statistics(run)})
+    with (HERE / "variants.csv").open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def render_missing(folder: Path, hours: float, seed: int) -> None:
+    """Render stems on the kits of the group ``stems`` if they are not there."""
+    if not folder.is_dir():
+        render_hours("generator", None, ["stems"], hours, seed, folder)
+
+
+def scores(checkpoint: Path, root: Path) -> dict[str, str]:
+    """Return the pooled F1 of each class and their mean."""
+    result = evaluate_system("folder", root, checkpoint=checkpoint, threshold=DEFAULT_PICKER.threshold)
+    return {f"f1_{name}": f"{result['pooled'][name]['f1']:.3f}" for name in (*THREE_CLASSES, "mean")}
+
+
+def statistics(run: Path) -> dict[str, str]:
+    """Return the sparsity at the end of a run, and which components hardly sound any more."""
+    last = [row for row in read_logs(run) if "activation/zeros" in row][-1]
+    dead = [name for name in COMPONENTS if float(last[f"share/{name}"]) < DEAD_SHARE]
+    return {"exact_zeros": f"{float(last['activation/zeros']):.3f}", "dead_components": " ".join(dead)}
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("runs/learning_curve"))
