@@ -81,20 +81,20 @@ def _add_transcribe(commands: Any) -> None:
 
 
 def _add_threshold(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--threshold", type=float, default=0.2, help="δ of the picking rule (%(default)s)")
+    parser.add_argument("--threshold", type=float, help="δ of the picking rule; else the checkpoint's own")
 
 
 def _transcribe(parsed: argparse.Namespace) -> int:
     from drummernet.transcriber.checkpoint import load_transcriber
     from drummernet.transcription.folders import transcribe_many
-    from drummernet.transcription.picking import Picker
+    from drummernet.transcription.picking import picker_of
 
     failures = transcribe_many(
         load_transcriber(parsed.checkpoint),
         parsed.inputs,
         parsed.out,
         parsed.formats.split(","),
-        Picker(threshold=parsed.threshold),
+        picker_of(parsed.checkpoint, parsed.threshold),
     )
     for _, problem in failures:
         print(f"drummernet: {problem}", file=sys.stderr)

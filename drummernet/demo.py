@@ -30,7 +30,7 @@ from drummernet.training.callbacks import checkpoint_folder
 from drummernet.training.cli import train
 from drummernet.transcriber.checkpoint import load_transcriber, untrained_like
 from drummernet.transcription.files import Transcription, transcribe_file
-from drummernet.transcription.picking import DEFAULT_PICKER
+from drummernet.transcription.picking import picker_of
 from drummernet.transcription.writers import FORMATS, write_transcription
 
 CONFIG = "quickstart"
@@ -51,7 +51,7 @@ def run_demo(out: Path) -> Path:
     train(["--config", CONFIG, "--data.corpus", str(out / "stems"), "--trainer.default_root_dir", str(run)])
     checkpoint = checkpoint_folder(run) / "last.ckpt"
     results = score_systems(checkpoint, out / "test", out / "results")
-    example = transcribe_file(load_transcriber(checkpoint), tests[0])
+    example = transcribe_file(load_transcriber(checkpoint), tests[0], picker_of(checkpoint))
     write_transcription(example, out / "transcription", tests[0].stem, FORMATS)
     page = Page("DrummerNet: drums transcribed without labels")
     _add_scores(page, results)
@@ -73,12 +73,12 @@ def score_systems(checkpoint: Path, root: Path, out: Path) -> dict[str, dict[str
     Returns:
         The results of ``"trained"``, ``"untrained"`` and ``"onsets"``.
     """
-    threshold = DEFAULT_PICKER.threshold
-    untrained = TranscriberEstimator(untrained_like(load_transcriber(checkpoint)), DEFAULT_PICKER)
+    picker = picker_of(checkpoint)
+    untrained = TranscriberEstimator(untrained_like(load_transcriber(checkpoint)), picker)
     results = {
-        "trained": evaluate_system("folder", root, checkpoint=checkpoint, threshold=threshold),
-        "untrained": evaluate("folder", root, "untrained", untrained, threshold=threshold),
-        "onsets": evaluate_system("folder", root, baseline="onsets", threshold=threshold),
+        "trained": evaluate_system("folder", root, checkpoint=checkpoint),
+        "untrained": evaluate("folder", root, "untrained", untrained, threshold=picker.threshold),
+        "onsets": evaluate_system("folder", root, baseline="onsets"),
     }
     for name, result in results.items():
         write_result(out / f"{name}.json", result)

@@ -31,7 +31,7 @@ from drummernet.transcriber.recurrent import PaperRecurrent
 from drummernet.transcriber.spectral import SpectralTranscriber
 from drummernet.transcriber.unet import PaperUnet
 from drummernet.transcriber.wave import WaveTranscriber
-from drummernet.transcription.picking import Picker
+from drummernet.transcription.picking import Picker, picker_of
 
 TINY = """
 model:
@@ -237,13 +237,16 @@ def test_an_empty_folder_is_named(tiny, tmp_path):
 
 
 def test_checkpoints_and_exports_load_without_their_config(tiny, stems, tmp_path):
-    checkpoint = run(tiny, stems, tmp_path / "run", 2)
+    checkpoint = run(tiny, stems, tmp_path / "run", 2, "--model.picker", "{threshold: 0.15}")
     path = tmp_path / "run" / "checkpoints" / "last.ckpt"
     export_weights(path, tmp_path / "weights.safetensors")
     audio = torch.randn(1, 5_000)
     expected = load_transcriber(path)(audio).values
     assert checkpoint[ENTRY]["init_args"]["hidden"] == 8
     torch.testing.assert_close(load_transcriber(tmp_path / "weights.safetensors")(audio).values, expected)
+    for file in (path, tmp_path / "weights.safetensors"):
+        assert picker_of(file) == Picker(threshold=0.15)
+        assert picker_of(file, 0.3) == Picker(threshold=0.3)
     assert not torch.equal(untrained_like(load_transcriber(path))(audio).values, expected)
 
 

@@ -8,7 +8,7 @@ from drummernet.evaluation.baselines import BASELINES
 from drummernet.evaluation.protocol import evaluate
 from drummernet.evaluation.transcribers import TranscriberEstimator
 from drummernet.transcriber.checkpoint import load_transcriber
-from drummernet.transcription.picking import Picker
+from drummernet.transcription.picking import picker_of
 
 
 def evaluate_system(
@@ -18,7 +18,7 @@ def evaluate_system(
     checkpoint: Path | None = None,
     predictions: Path | None = None,
     baseline: str | None = None,
-    threshold: float,
+    threshold: float | None = None,
 ) -> dict[str, Any]:
     """Evaluate the one system that is given.
 
@@ -28,7 +28,7 @@ def evaluate_system(
         checkpoint: A transcriber.
         predictions: A folder of somebody's predictions.
         baseline: A name in ``BASELINES``.
-        threshold: The picking threshold of a transcriber, fixed beforehand.
+        threshold: The picking threshold of a transcriber, fixed beforehand; else the checkpoint's own.
 
     Returns:
         The result of :func:`drummernet.evaluation.protocol.evaluate`.
@@ -37,9 +37,11 @@ def evaluate_system(
         InputError: if the system or the dataset cannot be used.
     """
     if checkpoint is not None:
-        estimator = TranscriberEstimator(load_transcriber(checkpoint), Picker(threshold=threshold))
-        name = checkpoint.stem
-        return evaluate(dataset, root, name, estimator, checkpoint=checkpoint, threshold=threshold)
+        picker = picker_of(checkpoint, threshold)
+        estimator = TranscriberEstimator(load_transcriber(checkpoint), picker)
+        return evaluate(
+            dataset, root, checkpoint.stem, estimator, checkpoint=checkpoint, threshold=picker.threshold
+        )
     if predictions is not None:
         return evaluate(dataset, root, predictions.name, predictions)
     if baseline not in BASELINES:

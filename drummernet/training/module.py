@@ -1,5 +1,6 @@
 """The LightningModule: one step of training, and validation on annotated tracks."""
 
+from dataclasses import asdict
 from typing import Any
 
 import pytorch_lightning as pl
@@ -13,7 +14,7 @@ from drummernet.evaluation.tracks import Track
 from drummernet.evaluation.transcribers import TranscriberEstimator
 from drummernet.training.data import StemDataModule
 from drummernet.training.objectives import Reconstruction
-from drummernet.transcriber.checkpoint import ENTRY
+from drummernet.transcriber.checkpoint import ENTRY, PICKING_ENTRY
 from drummernet.transcriber.contract import Activations, Transcriber
 from drummernet.transcription.picking import Picker
 
@@ -84,6 +85,7 @@ class TranscriberTraining(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Let the checkpoint describe its own model."""
         checkpoint[ENTRY] = self.transcriber.describe()
+        checkpoint[PICKING_ENTRY] = asdict(self.picker)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse a checkpoint of another model.

@@ -3,7 +3,7 @@
 import json
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -16,8 +16,24 @@ from drummernet.transcriber.part import build
 
 ENTRY = "drummernet_transcriber"
 """The key of a transcriber's description: in a checkpoint, and in the header of released weights."""
+PICKING_ENTRY = "drummernet_picking"
+"""The key of the picking values that it was validated with."""
 PREFIX = "transcriber."
 """What a transcriber's parameters are called by in a training checkpoint."""
+
+
+class Saved(NamedTuple):
+    """What a file holds of a transcriber.
+
+    Attributes:
+        description: What :meth:`drummernet.transcriber.part.Part.describe` returned.
+        picking: Values of the picking rule by name; those that are not there have their defaults.
+        state: The parameters and buffers.
+    """
+
+    description: dict[str, Any]
+    picking: dict[str, float]
+    state: dict[str, torch.Tensor]
 
 
 def load_transcriber(path: str | Path) -> Transcriber:
@@ -28,21 +44,27 @@ def load_transcriber(path: str | Path) -> Transcriber:
     Raises:
         InputError: if the file is missing, unreadable, no checkpoint of this package, or of another model.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(path, "checkpoint", "no such file")
-    description, state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_checkpoint(path)
-    transcriber = build(description, path)
+    saved = _read(Path(path))
+    transcriber = build(saved.description, path)
     if not isinstance(transcriber, Transcriber):
-        raise InputError(path, "class_path", f"{description['class_path']!r} is not a transcriber")
+        raise InputError(path, "class_path", f"{saved.description['class_path']!r} is not a transcriber")
     try:
-        transcriber.load_state_dict(state)
+        transcriber.load_state_dict(saved.state)
     except RuntimeError as error:
         problem = " ".join(str(error).split())
         raise InputError(
             path, "weights", f"do not fit the model that the file describes: {problem}"
         ) from error
     return transcriber.eval()
+
+
+def load_picking(path: str | Path) -> dict[str, float]:
+    """Return the values of the picking rule that a checkpoint or a ``.safetensors`` file names.
+
+    Raises:
+        InputError: as :func:`load_transcriber`.
+    """
+    return _read(Path(path)).picking
 
 
 def export_weights(checkpoint: str | Path, out: str | Path) -> None:
@@ -56,8 +78,9 @@ def export_weights(checkpoint: str | Path, out: str | Path) -> None:
         raise InputError(out, "name", "released weights end in .safetensors")
     transcriber = load_transcriber(checkpoint)
     tensors = {name: tensor.contiguous() for name, tensor in transcriber.state_dict().items()}
+    header = {ENTRY: transcriber.describe(), PICKING_ENTRY: load_picking(checkpoint)}
     with replaced_file(out) as temporary:
-        save_file(tensors, temporary, metadata={ENTRY: json.dumps(transcriber.describe())})
+        save_file(tensors, temporary, metadata={name: json.dumps(value) for name, value in header.items()})
 
 
 def untrained_like(transcriber: Transcriber, seed: int = 0) -> Transcriber:
@@ -69,7 +92,13 @@ def untrained_like(transcriber: Transcriber, seed: int = 0) -> Transcriber:
     return fresh.eval()
 
 
-def _read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+def _read(path: Path) -> Saved:
+    if not path.is_file():
+        raise InputError(path, "checkpoint", "no such file")
+    return _read_safetensors(path) if path.suffix == ".safetensors" else _read_checkpoint(path)
+
+
+def _read_checkpoint(path: Path) -> Saved:
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
@@ -83,10 +112,10 @@ def _read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor
         for name, tensor in checkpoint["state_dict"].items()
         if name.startswith(PREFIX)
     }
-    return checkpoint[ENTRY], state
+    return Saved(checkpoint[ENTRY], checkpoint.get(PICKING_ENTRY, {}), state)
 
 
-def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+def _read_safetensors(path: Path) -> Saved:
     try:
         with safe_open(path, framework="pt") as stream:
             metadata = stream.metadata() or {}
@@ -95,4 +124,4 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tenso
         raise InputError(path, "weights", f"cannot be read: {error}") from error
     if ENTRY not in metadata:
         raise InputError(path, "header", f"has no entry {ENTRY!r}: not weights of this project")
-    return json.loads(metadata[ENTRY]), state
+    return Saved(json.loads(metadata[ENTRY]), json.loads(metadata.get(PICKING_ENTRY, "{}")), state)

@@ -10,12 +10,14 @@ first step can be an onset, however long the run.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import maximum_filter1d
 
 from drummernet.errors import InputError
 from drummernet.hits import Hit
+from drummernet.transcriber.checkpoint import load_picking
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,21 @@ class Picker:
 
 DEFAULT_PICKER = Picker()
 """The paper's values."""
+
+
+def picker_of(checkpoint: str | Path, threshold: float | None = None) -> Picker:
+    """Return the picking rule that a checkpoint names, with another threshold if one is given.
+
+    Raises:
+        InputError: if the checkpoint cannot be read or names values that are none.
+    """
+    values = load_picking(checkpoint)
+    if threshold is not None:
+        values = {**values, "threshold": threshold}
+    try:
+        return Picker(**values)
+    except TypeError as error:
+        raise InputError(checkpoint, "picking", str(error)) from error
 
 
 def normalise(activation: np.ndarray, guard: float) -> np.ndarray:

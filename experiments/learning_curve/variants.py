@@ -17,7 +17,6 @@ from drummernet.evaluation.systems import evaluate_system
 from drummernet.stems.hours import render_hours
 from drummernet.training.callbacks import checkpoint_folder
 from drummernet.training.cli import train
-from drummernet.transcription.picking import DEFAULT_PICKER
 
 DEVELOPMENT_HOURS = 0.1
 DEAD_SHARE = 0.001
@@ -51,7 +50,7 @@ def render_missing(folder: Path, hours: float, seed: int) -> None:
 
 def scores(checkpoint: Path, root: Path) -> dict[str, str]:
     """Return the pooled F1 of each class and their mean."""
-    result = evaluate_system("folder", root, checkpoint=checkpoint, threshold=DEFAULT_PICKER.threshold)
+    result = evaluate_system("folder", root, checkpoint=checkpoint)
     return {f"f1_{name}": f"{result['pooled'][name]['f1']:.3f}" for name in (*THREE_CLASSES, "mean")}
 
 
