@@ -1,9 +1,10 @@
 # Everything here needs Python 3.11 or later and make; the first run of a target installs what it uses into .venv.
 PYTHON ?= python3
 VENV := .venv
-BIN := $(CURDIR)/$(VENV)/bin
+BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 CONSTRAINTS := .ci/constraints.txt
+TESTS := DRUMMERNET_TEST_INSTALLED=1 OMP_NUM_THREADS=1 ../bin/python -m pytest -c "$(CURDIR)/pyproject.toml" --rootdir "$(CURDIR)"
 SOURCES := pyproject.toml README.md $(shell find drummernet drum_kits configs -type f -not -name '*.pyc')
 
 .PHONY: demo test test-slow lint learning-curve clean
@@ -13,11 +14,11 @@ demo: $(VENV)/installed  ## the whole path on generated data: demo/index.html
 
 test: $(VENV)/installed-test lint  ## the default suite, on the installed wheel, from an empty folder
 	rm -rf $(VENV)/empty && mkdir $(VENV)/empty
-	cd $(VENV)/empty && OMP_NUM_THREADS=1 $(BIN)/python -m pytest -c $(CURDIR)/pyproject.toml --rootdir $(CURDIR) -p no:cacheprovider -n 2 $(CURDIR)/tests
+	cd $(VENV)/empty && $(TESTS) -p no:cacheprovider -n 2 "$(CURDIR)/tests"
 
 test-slow: $(VENV)/installed-test  ## what takes minutes rather than seconds
 	rm -rf $(VENV)/empty && mkdir $(VENV)/empty
-	cd $(VENV)/empty && OMP_NUM_THREADS=1 $(BIN)/python -m pytest -c $(CURDIR)/pyproject.toml --rootdir $(CURDIR) -p no:cacheprovider -m slow $(CURDIR)/tests
+	cd $(VENV)/empty && $(TESTS) -p no:cacheprovider -m slow "$(CURDIR)/tests"
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
@@ -40,7 +41,7 @@ $(VENV)/installed: $(VENV)/created $(CONSTRAINTS) $(SOURCES)
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/installed
-	$(PIP) install --constraint $(CONSTRAINTS) "$$(ls $(CURDIR)/$(VENV)/dist/*.whl)[test]"
+	$(PIP) install --constraint $(CONSTRAINTS) "$$(ls $(VENV)/dist/*.whl)[test]"
 	touch $@
 
 clean:

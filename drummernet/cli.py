@@ -11,6 +11,7 @@ from drummernet import __version__
 from drummernet.errors import InputError
 
 DONE, SOME_FAILED, WRONG_REQUEST = 0, 1, 2
+INTERRUPTED = 130
 
 # Commands import what they use when they run: --help and --version answer at once.
 
@@ -26,6 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = parsed.run(parsed)
     except InputError as error:
         print(f"drummernet: {error}", file=sys.stderr)
+        return WRONG_REQUEST
+    except KeyboardInterrupt:
+        print("drummernet: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except OSError as error:
+        print(f"drummernet: {error.filename}: file: {error.strerror}", file=sys.stderr)
         return WRONG_REQUEST
     return status
 

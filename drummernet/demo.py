@@ -5,6 +5,7 @@ No label is trained on: the stems' annotations are written but never read in tra
 """
 
 import csv
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -42,13 +43,16 @@ def run_demo(out: Path) -> Path:
     """Render, train, evaluate, transcribe; return the path of the page.
 
     Args:
-        out: A folder for everything that the demonstration makes.
+        out: A folder for everything that the demonstration makes; what an earlier one left is replaced.
     """
     start = time.monotonic()
+    for name in ("stems", "test", "run", "results", "transcription"):
+        shutil.rmtree(out / name, ignore_errors=True)
     render_hours("generator", None, ["stems"], STEM_HOURS, 1, out / "stems")
     tests = render_hours("generator", None, ["test"], TEST_HOURS, 2, out / "test")
     run = out / "run"
-    train(["--config", CONFIG, "--data.corpus", str(out / "stems"), "--trainer.default_root_dir", str(run)])
+    words = ["--config", CONFIG, "--data.corpus", str(out / "stems"), "--trainer.default_root_dir", str(run)]
+    train([*words, "--trainer.devices", "1"])
     checkpoint = checkpoint_folder(run) / "last.ckpt"
     results = score_systems(checkpoint, out / "test", out / "results")
     example = transcribe_file(load_transcriber(checkpoint), tests[0], picker_of(checkpoint))

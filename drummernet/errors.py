@@ -10,5 +10,9 @@ class InputError(ValueError):
         problem: What is wrong, with the offending value.
     """
 
-    def __init__(self, where: object, field: str, problem: str) -> None:
-        super().__init__(f"{where}: {field}: {problem}")
+    # The defaults let a worker process's error be raised again from its text alone, as torch's loader does.
+    def __init__(self, where: object, field: str = "", problem: str = "") -> None:
+        super().__init__(where, field, problem)
+
+    def __str__(self) -> str:
+        return ": ".join(str(part) for part in self.args if part != "")

@@ -38,7 +38,9 @@ def named_resource(kind: str, name: str, suffix: str = ".yaml") -> Path:
     packaged = resource_folder(kind) / f"{name.removesuffix(suffix)}{suffix}"
     if packaged.is_file():
         return packaged
-    known = ", ".join(sorted(p.stem for p in resource_folder(kind).glob(f"*{suffix}")))
+    folder = resource_folder(kind)
+    paths = sorted(path.relative_to(folder) for path in folder.rglob(f"*{suffix}"))
+    known = ", ".join(path.with_suffix("").as_posix() for path in paths)
     raise InputError(name, kind, f"no such file, and not one of the packaged names: {known}")
 
 

@@ -7,7 +7,7 @@ inverse transforms.
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from torch import nn
 from drummernet.components import COMPONENTS
 from drummernet.errors import InputError
 from drummernet.kits.bank import load_bank
+from drummernet.kits.fields import check_choice
 
 KitDraw = Literal["batch", "item", "component"]
 
@@ -65,8 +66,8 @@ class Synthesizer(nn.Module):
 
     Args:
         kits: A kit group, or names or paths of manifests.
-        draw: One kit per ``"batch"`` (the paper), per ``"item"``, or independently per item and
-            ``"component"``.
+        draw: One kit per ``"batch"`` (the paper), one per ``"item"``, or one per ``"component"``, the same
+            for the whole batch (the release).
         level: ``"energy"``: every one-shot has ‖h‖₂ = 10; ``"mix"``: it has the peak at which its drum stands
             in the kit's mix, so that an activation near 1 is a full hit of any component.
         one_shot_seconds: Longer one-shots are cut there.
@@ -87,8 +88,7 @@ class Synthesizer(nn.Module):
         components: Sequence[str] = COMPONENTS,
     ) -> None:
         super().__init__()
-        if draw not in ("batch", "item", "component"):
-            raise InputError("synthesizer", "draw", f"{draw!r} is not batch, item or component")
+        check_choice(draw, get_args(KitDraw), "synthesizer", "draw")
         self.draw = draw
         self.components = tuple(components)
         # The kits are named by the config, so the checkpoint need not carry their samples.
@@ -98,11 +98,11 @@ class Synthesizer(nn.Module):
     def drawn_kits(self, seed: int, items: Sequence[int]) -> torch.Tensor:
         """Return kit numbers (B, K), a pure function of the seed and the item numbers.
 
-        With one kit per batch the batch's first item decides, so that ranks draw their own.
+        Kits for a whole batch are decided by its first item, so that ranks draw their own.
         """
         kits, components = self.bank.shape[:2]
         rows = []
-        for item in items[:1] if self.draw == "batch" else items:
+        for item in items if self.draw == "item" else items[:1]:
             rng = np.random.default_rng((seed, item, 1))
             size = components if self.draw == "component" else 1
             rows.append(np.broadcast_to(rng.integers(kits, size=size), (components,)))
@@ -120,5 +120,5 @@ class Synthesizer(nn.Module):
             raise InputError("synthesizer", "activations", problem)
         kits = kits.to(self.bank.device)
         columns = torch.arange(kits.shape[1], device=kits.device)
-        one_shots = self.bank[kits[0], columns] if self.draw == "batch" else self.bank[kits, columns]
+        one_shots = self.bank[kits, columns] if self.draw == "item" else self.bank[kits[0], columns]
         return synthesize(activations, one_shots, hop_samples)

@@ -5,6 +5,14 @@ from pathlib import Path
 
 import pytest
 
+import drummernet
+
+
+def pytest_configure() -> None:
+    """Where the Makefile asks for it, make sure that the installed wheel is tested and not the checkout."""
+    if os.environ.get("DRUMMERNET_TEST_INSTALLED"):
+        assert "site-packages" in Path(drummernet.__file__).parts, drummernet.__file__
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:

@@ -54,7 +54,7 @@ def test_what_the_readme_runs_is_known():
     assert programs == {"make", "pip", "drummernet"}
 
 
-def test_every_command_of_the_readme_runs(tmp_path, monkeypatch):
+def test_every_drummernet_command_of_the_readme_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     prepare(tmp_path)
     for command in commands():

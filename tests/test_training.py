@@ -125,7 +125,7 @@ def test_gradients_reach_the_first_convolution_and_equal_finite_differences(draw
 
 
 def test_ranks_draw_disjoint_consecutive_items():
-    batches = [iter(RunSampler(100, 3, rank, 2)) for rank in range(2)]
+    batches = [iter(RunSampler(lambda: 100, 3, rank, 2)) for rank in range(2)]
     drawn = [next(batch) for _ in range(2) for batch in batches]
     assert drawn == [[100, 101, 102], [103, 104, 105], [106, 107, 108], [109, 110, 111]]
 
@@ -166,7 +166,8 @@ def test_resume_is_exact(tiny, stems, tmp_path):
     straight = run(tiny, stems, tmp_path / "straight", 6)
     run(tiny, stems, tmp_path / "halved", 4)
     resumed = run(tiny, stems, tmp_path / "halved", 6, "--ckpt_path", "last")
-    assert resumed["StemDataModule"] == straight["StemDataModule"] == {"items_seen": 12}
+    assert resumed["StemDataModule"] == straight["StemDataModule"]
+    assert straight["StemDataModule"]["items_seen"] == 12
     for name, tensor in straight["state_dict"].items():
         torch.testing.assert_close(resumed["state_dict"][name], tensor, rtol=0, atol=0)
     assert logged(tmp_path / "halved", "loss") == logged(tmp_path / "straight", "loss")
@@ -207,7 +208,11 @@ def test_two_processes_train_as_one_run(tiny, stems, tmp_path):
         timeout=300,
     )
     checkpoint = torch.load(out / "checkpoints" / "last.ckpt", weights_only=True)
-    assert checkpoint["StemDataModule"] == {"items_seen": 2 * 2 * 2}
+    assert checkpoint["StemDataModule"]["items_seen"] == 2 * 2 * 2
+    # Their items together are those of one process with twice the batch, and there is only one kit.
+    alone = run(tiny, stems, tmp_path / "alone", 2, "--data.batch_size", "4")
+    for name, tensor in alone["state_dict"].items():
+        torch.testing.assert_close(checkpoint["state_dict"][name], tensor, rtol=1e-3, atol=1e-5)
 
 
 def test_last_without_a_checkpoint_is_an_error(tiny, stems, tmp_path):
@@ -218,7 +223,8 @@ def test_last_without_a_checkpoint_is_an_error(tiny, stems, tmp_path):
 def test_a_checkpoint_of_another_model_is_refused(tiny, stems, tmp_path):
     run(tiny, stems, tmp_path / "run", 2)
     other = ("--model.transcriber.init_args.hidden", "9", "--ckpt_path", "last")
-    with pytest.raises(InputError, match=r"checkpoint: transcriber: .*'hidden': 8.*'hidden': 9"):
+    message = r"last\.ckpt: transcriber\.init_args\.hidden: 8 in the checkpoint, 9 in the config"
+    with pytest.raises(InputError, match=message):
         run(tiny, stems, tmp_path / "run", 4, *other)
 
 
@@ -254,9 +260,10 @@ def test_foreign_checkpoints_are_refused(tmp_path):
     torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
     with pytest.raises(InputError, match=r"other\.ckpt: checkpoint: has no entry"):
         load_transcriber(tmp_path / "other.ckpt")
-    (tmp_path / "text.ckpt").write_text("not a checkpoint")
-    with pytest.raises(InputError, match=r"text\.ckpt: checkpoint: cannot be read"):
-        load_transcriber(tmp_path / "text.ckpt")
+    for text in ("not a checkpoint", "this is text", "hello world", ""):
+        (tmp_path / "text.ckpt").write_text(text)
+        with pytest.raises(InputError, match=r"text\.ckpt: checkpoint: cannot be read"):
+            load_transcriber(tmp_path / "text.ckpt")
     torch.save(
         {"state_dict": {}, ENTRY: {"class_path": "os.system", "init_args": {}}}, tmp_path / "evil.ckpt"
     )
@@ -264,6 +271,30 @@ def test_foreign_checkpoints_are_refused(tmp_path):
         load_transcriber(tmp_path / "evil.ckpt")
     with pytest.raises(InputError, match="no such file"):
         load_transcriber(tmp_path / "missing.ckpt")
+    description = SpectralTranscriber(SparsemaxGates(), bands=20, channels=2, hidden=4).describe()
+    torch.save({"state_dict": {}, ENTRY: description}, tmp_path / "empty.ckpt")
+    with pytest.raises(InputError, match=r"empty\.ckpt: weights: do not fit the model"):
+        load_transcriber(tmp_path / "empty.ckpt")
+
+
+def test_a_second_run_in_a_folder_replaces_the_checkpoint_of_the_first(tiny, stems, tmp_path):
+    run(tiny, stems, tmp_path / "run", 4)
+    checkpoint = run(tiny, stems, tmp_path / "run", 3)
+    assert checkpoint["global_step"] == 3
+    assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()] == ["last.ckpt"]
+
+
+def test_items_go_on_over_epochs(tiny, stems, tmp_path):
+    straight = run(tiny, stems, tmp_path / "straight", 5)
+    epochs = run(tiny, stems, tmp_path / "epochs", 5, "--trainer.limit_train_batches", "2")
+    for name, tensor in straight["state_dict"].items():
+        torch.testing.assert_close(epochs["state_dict"][name], tensor, rtol=0, atol=0)
+
+
+def test_another_seed_does_not_resume(tiny, stems, tmp_path):
+    run(tiny, stems, tmp_path / "run", 2)
+    with pytest.raises(InputError, match="data: seed: 1, but the run that goes on has 0"):
+        run(tiny, stems, tmp_path / "run", 4, "--ckpt_path", "last", "--data.seed", "1")
 
 
 def test_blending_needs_blended_gates():
@@ -284,6 +315,7 @@ def test_statistics_of_known_activations():
     assert statistics["share/KD"] == pytest.approx(0.5)
     assert statistics["hits_per_second/KD"] == pytest.approx(1.0)
     assert statistics["hits_per_second/SD"] == pytest.approx(0.5)
+    assert statistics["hits_per_second"] == pytest.approx(1.5)
 
 
 CONFIGS = resource_folder("configs")

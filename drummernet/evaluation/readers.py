@@ -70,7 +70,7 @@ def _read_e_gmd(root: Path) -> list[Track]:
 def _read_table(root: Path, table: Path) -> list[Track]:
     """Read the performances that a CSV table lists; those without MIDI here are named in the log."""
     tracks = []
-    with table.open(newline="", encoding="utf-8") as file:
+    with table.open(newline="", encoding="utf-8-sig") as file:
         rows = csv.DictReader(file)
         for column in _CSV_COLUMNS:
             if column not in (rows.fieldnames or ()):

@@ -36,13 +36,15 @@ def render_hours(
         The paths of the audio files.
 
     Raises:
-        InputError: if there is no such kit or groove, a split is asked of the generator, or an argument is
-            out of range.
+        InputError: if there is no such kit or groove, a split is asked of the generator, an argument is
+            out of range, or the folder holds stems already.
     """
     if not 0 < hours < math.inf:
         raise InputError("render", "hours", f"{hours} is not more than 0")
     if seed < 0:
         raise InputError("render", "seed", f"{seed} is negative")
+    if (out / "audio").exists():
+        raise InputError(out, "out", "already holds stems, which would mix with the new ones")
     if grooves == "generator" and split is not None:
         raise InputError("render", "split", f"{split!r}: the generator has no splits")
     played = (
@@ -63,7 +65,7 @@ def _generated(seed: int) -> Iterator[Groove]:
 
 def _shuffled(grooves: list[Groove], seed: int) -> Iterator[Groove]:
     """Yield all performances in random order, again and again."""
-    rng = np.random.default_rng((seed, 3))
+    rng = np.random.default_rng((seed, 0, 3))
     while True:
         for index in rng.permutation(len(grooves)):
             yield grooves[index]

@@ -4,10 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from drummernet import SAMPLE_RATE
 from drummernet.errors import InputError
+from drummernet.resources import replaced_file
 from drummernet.training.module import TranscriberTraining
 from drummernet.transcriber.contract import Activations
 from drummernet.transcriber.gates import SparsemaxGates
@@ -70,7 +73,10 @@ class ActivationStatistics(Callback):
         statistics = activation_statistics(
             pl_module.last_activations, pl_module.transcriber.components, pl_module.picker
         )
-        pl_module.log_dict(statistics)
+        statistics["items"] = float(trainer.datamodule.items_seen)  # type: ignore[attr-defined]
+        # Past the module's own log, which would repeat them at every step until the next ones.
+        for logger in trainer.loggers:
+            logger.log_metrics(statistics, step=trainer.global_step - 1)
 
 
 def activation_statistics(
@@ -82,6 +88,7 @@ def activation_statistics(
     rate_hz = SAMPLE_RATE / activations.hop_samples
     seconds = batch * steps / rate_hz
     statistics = {"activation/zeros": float((values == 0).mean()), "activation/max": float(values.max())}
+    statistics["hits_per_second"] = 0.0
     total = max(float(values.sum()), 1e-12)
     for number, component in enumerate(components):
         rows = values[:, number]
@@ -90,20 +97,37 @@ def activation_statistics(
         hits = sum(len(pick(row / scale, rate_hz, picker)) for row in rows)
         statistics[f"share/{component}"] = float(rows.sum()) / total
         statistics[f"hits_per_second/{component}"] = hits / seconds
+        statistics["hits_per_second"] += hits / seconds
     return statistics
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Writes a checkpoint beside its place, then renames it: a killed run leaves the last one whole."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
+    ) -> None:
+        """Write a checkpoint."""
+        with replaced_file(path) as temporary:
+            torch.save(checkpoint, temporary)
 
 
 class RunCheckpoint(ModelCheckpoint):
     """Keeps ``RUN/checkpoints/last.ckpt``, RUN being the trainer's ``default_root_dir``.
 
-    Lightning writes a checkpoint to memory and moves it in place, so a killed run leaves the last one whole.
+    A later checkpoint takes its place (:class:`WholeCheckpoints`), that of another run in the folder too.
 
     Args:
         every_n_train_steps: Steps between checkpoints.
     """
 
     def __init__(self, every_n_train_steps: int = 500) -> None:
-        super().__init__(every_n_train_steps=every_n_train_steps, save_last=True, save_top_k=0)
+        super().__init__(
+            every_n_train_steps=every_n_train_steps,
+            save_last=True,
+            save_top_k=0,
+            enable_version_counter=False,
+        )
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Place the folder before Lightning asks the loggers for one."""

@@ -1,6 +1,7 @@
 """``drummernet train``: LightningCLI's fit with this project's parts, defaults and messages."""
 
 import argparse
+import logging
 import warnings
 from collections.abc import Sequence
 from itertools import pairwise
@@ -8,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
 from drummernet.errors import InputError
 from drummernet.resources import named_resource
-from drummernet.training.callbacks import checkpoint_folder
+from drummernet.training.callbacks import WholeCheckpoints, checkpoint_folder
 from drummernet.training.data import StemDataModule
 from drummernet.training.module import TranscriberTraining
+from drummernet.transcriber.checkpoint import load_picking
 
 EXPECTED_WARNINGS = (
     # Crops follow from item numbers, so a loader without a state of its own resumes exactly.
@@ -44,20 +47,24 @@ class TrainCli(LightningCLI):
         if config.get("logger") is None:
             folder = config.get("default_root_dir") or "."
             kwargs["logger"] = [CSVLogger(folder, name="csv"), TensorBoardLogger(folder, name="tensorboard")]
+        kwargs["plugins"] = [*(config.get("plugins") or []), WholeCheckpoints()]
         return super().instantiate_trainer(**kwargs)
 
     def before_fit(self) -> None:
-        """Resolve ``--ckpt_path last``, which would start anew where there is none.
+        """Resolve ``--ckpt_path last``, which would else start anew without one; execute no checkpoint.
 
         Raises:
             InputError: if the run has no last checkpoint.
         """
         config = self.config_init[str(self.subcommand)]
+        if "weights_only" in config:  # Lightning 2.6 and later; a checkpoint here holds nothing but values
+            config["weights_only"] = True
         if config.get("ckpt_path") == "last":
             last = checkpoint_folder(self.trainer.default_root_dir) / "last.ckpt"
             if not last.is_file():
                 raise InputError(last, "ckpt_path", "'last': this run has no checkpoint yet")
             config["ckpt_path"] = str(last)
+            load_picking(last)
 
 
 def train(arguments: Sequence[str]) -> None:
@@ -69,8 +76,13 @@ def train(arguments: Sequence[str]) -> None:
     Raises:
         InputError: if a config, a value or the data cannot be used.
     """
+    for name in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     for message in EXPECTED_WARNINGS:
         warnings.filterwarnings("ignore", message=message)
+    for checkpoint in _values_of("--ckpt_path", arguments):
+        if checkpoint != "last":
+            load_picking(checkpoint)  # names what is wrong with a file that is no checkpoint
     try:
         TrainCli(
             TranscriberTraining,
@@ -80,8 +92,12 @@ def train(arguments: Sequence[str]) -> None:
             trainer_defaults={"use_distributed_sampler": False},
             seed_everything_default=0,
         )
+    except MisconfigurationException as error:
+        raise InputError("train", "trainer", _one_line(error)) from error
     except argparse.ArgumentError as error:
-        raise InputError("train", ", ".join(_configs(arguments)) or "arguments", _one_line(error)) from error
+        raise InputError(
+            "train", ", ".join(_values_of("--config", arguments)) or "arguments", _one_line(error)
+        ) from error
 
 
 def _with_config_paths(arguments: Sequence[str]) -> list[str]:
@@ -100,11 +116,10 @@ def _config_path(name: str) -> Path:
     return named_resource("configs", name)
 
 
-def _configs(arguments: Sequence[str]) -> list[str]:
-    """Return the configs that arguments name, for messages."""
-    words = [word.removeprefix("--config=") for word in arguments if word.startswith("--config=")]
-    pairs = pairwise(arguments)
-    return words + [value for name, value in pairs if name in ("--config", "-c")]
+def _values_of(option: str, arguments: Sequence[str]) -> list[str]:
+    """Return what arguments give an option, as ``OPTION VALUE`` or ``OPTION=VALUE``."""
+    joined = [word.removeprefix(f"{option}=") for word in arguments if word.startswith(f"{option}=")]
+    return joined + [value for name, value in pairwise(arguments) if name == option]
 
 
 def _one_line(error: Exception) -> str:

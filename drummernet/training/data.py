@@ -1,6 +1,7 @@
 """Batches of unlabelled crops, and annotated tracks to watch the training by."""
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,11 @@ from drummernet.evaluation.tracks import Track
 from drummernet.stems.corpus import Corpus, find_stems
 from drummernet.stems.crops import CropDataset
 
+NAMED_AT_MOST = 5
+"""Unusable files of a corpus that are named one by one."""
+
+_logger = logging.getLogger(__name__)
+
 
 class RunSampler(Sampler[list[int]]):
     """Item numbers of one rank's batches, without end.
@@ -22,20 +28,20 @@ class RunSampler(Sampler[list[int]]):
     run goes on with the next item whatever the number of ranks.
 
     Args:
-        first_item: The number of the next item of the run.
+        next_item: Tells the number of the next item of the run.
         batch_size: B, per rank.
         rank: This rank.
         ranks: Their number.
     """
 
-    def __init__(self, first_item: int, batch_size: int, rank: int, ranks: int) -> None:
-        self.first_item = first_item
+    def __init__(self, next_item: Callable[[], int], batch_size: int, rank: int, ranks: int) -> None:
+        self.next_item = next_item
         self.batch_size = batch_size
         self.rank = rank
         self.ranks = ranks
 
     def __iter__(self) -> Iterator[list[int]]:
-        start = self.first_item + self.rank * self.batch_size
+        start = self.next_item() + self.rank * self.batch_size
         while True:
             yield list(range(start, start + self.batch_size))
             start += self.ranks * self.batch_size
@@ -63,8 +69,11 @@ class StemDataModule(pl.LightningDataModule):
         workers: int = 0,
     ) -> None:
         super().__init__()
-        if batch_size < 1:
-            raise InputError("data", "batch_size", f"{batch_size} is not positive")
+        least = {"batch_size": (batch_size, 1), "crop_seconds": (crop_seconds, 0.1)}
+        least |= {"seed": (seed, 0), "workers": (workers, 0)}
+        for field, (value, lowest) in least.items():
+            if not value >= lowest:
+                raise InputError("data", field, f"{value} is less than {lowest}")
         self.corpus_folder = corpus
         self.validation_folder = validation
         self.batch_size = batch_size
@@ -80,6 +89,10 @@ class StemDataModule(pl.LightningDataModule):
             InputError: if there is no readable stem, or an annotation is wrong.
         """
         self.corpus: Corpus = find_stems(self.corpus_folder)
+        for path, reason in self.corpus.rejected[:NAMED_AT_MOST]:
+            _logger.warning("left out: %s: %s", path, reason)
+        if len(self.corpus.rejected) > NAMED_AT_MOST:
+            _logger.warning("left out: %d files in all", len(self.corpus.rejected))
         self.tracks: list[Track] = []
         if self.validation_folder is not None:
             self.tracks = [
@@ -89,9 +102,8 @@ class StemDataModule(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader:
         """Return batches ``{"audio": (B, N), "item": (B,)}`` from the next item on."""
         assert self.trainer is not None
-        sampler = RunSampler(
-            self.items_seen, self.batch_size, self.trainer.global_rank, self.trainer.world_size
-        )
+        rank, ranks = self.trainer.global_rank, self.trainer.world_size
+        sampler = RunSampler(lambda: self.items_seen, self.batch_size, rank, ranks)
         return DataLoader(
             CropDataset(self.corpus, self.seed, self.crop_seconds),
             batch_sampler=sampler,
@@ -105,8 +117,10 @@ class StemDataModule(pl.LightningDataModule):
         assert self.trainer is not None
         if not self.tracks:
             return []
-        share = self.tracks[self.trainer.global_rank :: self.trainer.world_size]
-        return DataLoader(share, batch_size=None, collate_fn=_itself)  # type: ignore[arg-type]
+        rank, ranks = self.trainer.global_rank, self.trainer.world_size
+        # Every rank has as many steps as the others: the last ones may have nothing to do in theirs.
+        padded = [*self.tracks, *[None] * (-len(self.tracks) % ranks)]
+        return DataLoader(padded[rank::ranks], batch_size=None, collate_fn=_itself)  # type: ignore[arg-type]
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Move the audio only: item numbers decide the kits on the host."""
@@ -115,13 +129,21 @@ class StemDataModule(pl.LightningDataModule):
         return batch
 
     def state_dict(self) -> dict[str, Any]:
-        """Return how many items the run has trained on, over all ranks."""
-        return {"items_seen": self.items_seen}
+        """Return how many items the run has trained on, over all ranks, and what decides the next ones."""
+        return {"items_seen": self.items_seen, "seed": self.seed, "crop_seconds": self.crop_seconds}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on with the item after those that were trained on."""
+        """Go on with the item after those that were trained on.
+
+        Raises:
+            InputError: if the run had another seed or length of crops.
+        """
+        for field in ("seed", "crop_seconds"):
+            if state_dict[field] != getattr(self, field):
+                problem = f"{getattr(self, field)}, but the run that goes on has {state_dict[field]}"
+                raise InputError("data", field, problem)
         self.items_seen = state_dict["items_seen"]
 
 
-def _itself(track: Track) -> Track:
+def _itself(track: Track | None) -> Track | None:
     return track

@@ -1,5 +1,7 @@
 """The LightningModule: one step of training, and validation on annotated tracks."""
 
+import logging
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -18,6 +20,8 @@ from drummernet.transcriber.checkpoint import ENTRY, PICKING_ENTRY
 from drummernet.transcriber.contract import Activations, Transcriber
 from drummernet.transcription.picking import Picker
 
+_logger = logging.getLogger(__name__)
+
 
 class TranscriberTraining(pl.LightningModule):
     """Trains a transcriber with an objective, both handed in.
@@ -27,6 +31,9 @@ class TranscriberTraining(pl.LightningModule):
         objective: The loss.
         learning_rate: Of Adam; the default is the 2019 release's.
         picker: How validation and statistics pick onsets.
+
+    Raises:
+        InputError: if the learning rate is not positive.
     """
 
     def __init__(
@@ -37,6 +44,8 @@ class TranscriberTraining(pl.LightningModule):
         picker: Picker | None = None,
     ) -> None:
         super().__init__()
+        if not learning_rate > 0:
+            raise InputError("model", "learning_rate", f"{learning_rate} is not positive")
         self.transcriber = transcriber
         self.objective = objective
         self.learning_rate = learning_rate
@@ -61,10 +70,15 @@ class TranscriberTraining(pl.LightningModule):
         self.log_dict({f"loss/{name}": term.detach() for name, term in terms.items()})
         return loss
 
-    def validation_step(self, track: Track, batch_idx: int) -> None:
+    def validation_step(self, track: Track | None, batch_idx: int) -> None:
         """Count matches, false and missed hits of each class in one annotated track."""
-        assert track.audio_path is not None
-        estimates = TranscriberEstimator(self.transcriber, self.picker)(track.audio_path)
+        if track is None or track.audio_path is None:
+            return
+        try:
+            estimates = TranscriberEstimator(self.transcriber, self.picker)(track.audio_path)
+        except InputError as error:
+            _logger.warning("not scored: %s", error)
+            return
         counts = count_classes(track, estimates, TOLERANCE_SECONDS)
         rows = [[counts[name].tp, counts[name].fp, counts[name].fn] for name in THREE_CLASSES]
         self._counts.append(torch.tensor(rows, dtype=torch.float64))
@@ -93,12 +107,21 @@ class TranscriberTraining(pl.LightningModule):
         Raises:
             InputError: if its transcriber is not the one that is configured.
         """
-        held, wanted = checkpoint.get(ENTRY), self.transcriber.describe()
-        if held != wanted:
-            raise InputError("checkpoint", "transcriber", f"is {held}, the config has {wanted}")
+        differences = list(_differences("transcriber", checkpoint.get(ENTRY), self.transcriber.describe()))
+        if differences:
+            raise InputError(self.trainer.ckpt_path, *differences[0])
 
     @property
     def _data(self) -> StemDataModule:
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         assert isinstance(data, StemDataModule)
         return data
+
+
+def _differences(field: str, held: Any, wanted: Any) -> Iterator[tuple[str, str]]:
+    """Yield where two descriptions differ: the field, and what is held and wanted there."""
+    if isinstance(held, dict) and isinstance(wanted, dict):
+        for key in sorted(held.keys() | wanted.keys()):
+            yield from _differences(f"{field}.{key}", held.get(key), wanted.get(key))
+    elif held != wanted:
+        yield field, f"{held!r} in the checkpoint, {wanted!r} in the config"

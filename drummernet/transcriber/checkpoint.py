@@ -1,7 +1,6 @@
 """Transcribers from checkpoints and released weights, and released weights from checkpoints."""
 
 import json
-import pickle
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -89,6 +88,8 @@ def untrained_like(transcriber: Transcriber, seed: int = 0) -> Transcriber:
         torch.manual_seed(seed)
         fresh = build(transcriber.describe(), "untrained_like")
     assert isinstance(fresh, Transcriber)
+    for name, buffer in transcriber.named_buffers():  # gates as sharp as the trained one's
+        fresh.get_buffer(name).copy_(buffer)
     return fresh.eval()
 
 
@@ -101,11 +102,11 @@ def _read(path: Path) -> Saved:
 def _read_checkpoint(path: Path) -> Saved:
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except Exception as error:  # broken files raise whatever their bytes happen to trip
         raise InputError(
             path, "checkpoint", f"cannot be read: {' '.join(str(error).split())[:200]}"
         ) from error
-    if not isinstance(checkpoint, dict) or ENTRY not in checkpoint:
+    if not isinstance(checkpoint, dict) or not {ENTRY, "state_dict"} <= checkpoint.keys():
         raise InputError(path, "checkpoint", f"has no entry {ENTRY!r}: not a checkpoint of this project")
     state = {
         name.removeprefix(PREFIX): tensor
@@ -120,7 +121,7 @@ def _read_safetensors(path: Path) -> Saved:
         with safe_open(path, framework="pt") as stream:
             metadata = stream.metadata() or {}
             state = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, ValueError) as error:
         raise InputError(path, "weights", f"cannot be read: {error}") from error
     if ENTRY not in metadata:
         raise InputError(path, "header", f"has no entry {ENTRY!r}: not weights of this project")

@@ -14,6 +14,9 @@ from torch.nn import functional as F
 from drummernet.errors import InputError
 from drummernet.transcriber.part import Part
 
+BLOCK_SAMPLES = 1024
+"""The block of the time gate, 64 ms. Audio is zero-padded on the right to a multiple of it."""
+
 _NEVER = -1e4
 """A logit that no gate selects; finite, so that a projection of it has a gradient of 0 and not NaN."""
 
@@ -94,12 +97,12 @@ class SoftmaxGates(Part):
         return in_time_blocks(lambda v: torch.softmax(v, dim=-1), shares, block_steps)
 
 
-def block_steps_of(hop_samples: int, block_samples: int = 1024) -> int:
+def block_steps_of(hop_samples: int) -> int:
     """Return how many steps the 64 ms block of the time gate has at a hop.
 
     Raises:
         InputError: if the hop does not divide the block.
     """
-    if hop_samples < 1 or block_samples % hop_samples:
-        raise InputError("transcriber", "hop_samples", f"{hop_samples} does not divide {block_samples}")
-    return block_samples // hop_samples
+    if hop_samples < 1 or BLOCK_SAMPLES % hop_samples:
+        raise InputError("transcriber", "hop_samples", f"{hop_samples} does not divide {BLOCK_SAMPLES}")
+    return BLOCK_SAMPLES // hop_samples

@@ -69,12 +69,14 @@ def build(description: Mapping[str, Any], where: object) -> Part:
         raise InputError(where, "class_path", f"{path!r} does not exist in this version") from error
     if not (inspect.isclass(kind) and issubclass(kind, Part)):
         raise InputError(where, "class_path", f"{path!r} is not a part of a transcriber")
+    if not isinstance(description.get("init_args"), Mapping):
+        raise InputError(where, "init_args", f"{class_name} has none")
     arguments = {
         name: build(value, where) if isinstance(value, Mapping) and "class_path" in value else value
-        for name, value in description.get("init_args", {}).items()
+        for name, value in description["init_args"].items()
     }
     try:
         part: Part = kind(**arguments)
-    except TypeError as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(where, "init_args", f"{class_name}: {error}") from error
     return part

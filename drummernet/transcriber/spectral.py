@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from drummernet.components import COMPONENTS
 from drummernet.transcriber.contract import Activations, Transcriber
-from drummernet.transcriber.gates import SoftmaxGates, SparsemaxGates, block_steps_of
+from drummernet.transcriber.gates import BLOCK_SAMPLES, SoftmaxGates, SparsemaxGates, block_steps_of
 from drummernet.transcriber.mel import mel_filterbank
 
 
@@ -23,8 +23,6 @@ class SpectralTranscriber(Transcriber):
         channels: Channels of the first convolution; the second has twice as many.
         hidden: Channels per direction of the GRU.
     """
-
-    filters: torch.Tensor
 
     def __init__(
         self,
@@ -73,7 +71,8 @@ class SpectralTranscriber(Transcriber):
 
     def forward(self, audio: torch.Tensor) -> Activations:
         """Transcribe audio (B, N) into ceil(N / hop) steps from sample 0."""
-        x = self.convolutions(self.spectra(audio))
+        steps = -(-audio.shape[-1] // self.hop_samples)
+        x = self.convolutions(self.spectra(F.pad(audio, (0, -audio.shape[-1] % BLOCK_SAMPLES))))
         x = F.elu(self.mix(x.flatten(1, 2).transpose(1, 2)))
         logits = self.out(self.gru(x)[0]).transpose(1, 2)
-        return Activations(self.gates(logits, self.block_steps), self.hop_samples)
+        return Activations(self.gates(logits, self.block_steps)[..., :steps], self.hop_samples)

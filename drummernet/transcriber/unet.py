@@ -16,7 +16,6 @@ DEPTH = 10
 LEVELS_UP = 6
 KERNEL = 3
 HOP_SAMPLES = 2 ** (DEPTH - LEVELS_UP)
-BLOCK_SAMPLES = 2**DEPTH
 
 
 class Encoder(nn.Module):
@@ -81,7 +80,6 @@ class PaperUnet(Part):
 
     def __init__(self, first_channels: int = 128, channels: int = 50) -> None:
         super().__init__()
-        self.out_channels = channels
         self.encoder = Encoder(first_channels, channels, padding=1, bias=True)
         self.ups = nn.ModuleList(
             nn.Conv1d(2 * channels, channels, KERNEL, padding=1) for _ in range(LEVELS_UP)
@@ -110,7 +108,6 @@ class ReleaseUnet(Part):
 
     def __init__(self, channels: int = 50) -> None:
         super().__init__()
-        self.out_channels = 2 * channels
         self.encoder = Encoder(channels, channels, padding=0, bias=False)
         self.bottom = nn.Conv1d(channels, channels, KERNEL, bias=False)
         widths = [channels] + [2 * channels] * (LEVELS_UP - 1)

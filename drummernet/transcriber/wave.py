@@ -5,9 +5,9 @@ from torch.nn import functional as F
 
 from drummernet.components import COMPONENTS
 from drummernet.transcriber.contract import Activations, Transcriber
-from drummernet.transcriber.gates import SoftmaxGates, SparsemaxGates, block_steps_of
+from drummernet.transcriber.gates import BLOCK_SAMPLES, SoftmaxGates, SparsemaxGates, block_steps_of
 from drummernet.transcriber.recurrent import ConvolutionHead, PaperRecurrent, ReleaseRecurrent
-from drummernet.transcriber.unet import BLOCK_SAMPLES, HOP_SAMPLES, PaperUnet, ReleaseUnet
+from drummernet.transcriber.unet import HOP_SAMPLES, PaperUnet, ReleaseUnet
 
 
 class WaveTranscriber(Transcriber):

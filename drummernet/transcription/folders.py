@@ -59,10 +59,11 @@ def transcribe_many(
     for job in tqdm(plan_jobs(inputs), unit="file", disable=None):
         try:
             transcription = transcribe_file(transcriber, job.path, picker)
+            write_transcription(transcription, out_folder / job.folder, job.stem, formats)
         except InputError as error:
             failures.append((job.path, str(error)))
-        else:
-            write_transcription(transcription, out_folder / job.folder, job.stem, formats)
+        except OSError as error:
+            failures.append((job.path, f"{job.path}: output: {error.filename}: {error.strerror}"))
     return failures
 
 

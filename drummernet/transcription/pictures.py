@@ -39,7 +39,8 @@ def draw_transcription(path: Path, transcription: Transcription) -> None:
     columns = round(width * _DPI)
     _draw_waveform(wave, transcription, columns)
     _draw_lanes(lanes, transcription, columns)
-    wave.set_title(f"{path.stem}: {len(transcription.hits)} hits", loc="left")
+    name = path.stem.encode("utf-8", "replace").decode("utf-8")  # a name on disk may be any bytes
+    wave.set_title(f"{name}: {len(transcription.hits)} hits", loc="left", parse_math=False)
     with replaced_file(path) as temporary:
         figure.savefig(temporary)
 

@@ -10,11 +10,10 @@ import csv
 import sys
 from pathlib import Path
 
-from run import HERE, STEM_HOURS, read_logs
+from run import HERE, STEM_HOURS, read_logs, render_missing
 
 from drummernet.components import COMPONENTS, THREE_CLASSES
 from drummernet.evaluation.systems import evaluate_system
-from drummernet.stems.hours import render_hours
 from drummernet.training.callbacks import checkpoint_folder
 from drummernet.training.cli import train
 
@@ -24,28 +23,22 @@ DEAD_SHARE = 0.001
 
 def main(out: Path) -> None:
     """Train and score every variant that has not been trained yet."""
-    render_missing(out / "stems", STEM_HOURS, 11)
-    render_missing(out / "development", DEVELOPMENT_HOURS, 13)
+    render_missing(out / "stems", "stems", STEM_HOURS, 11)
+    render_missing(out / "development", "stems", DEVELOPMENT_HOURS, 13)
     rows = []
     for overlay in [None, *sorted((HERE / "variants").glob("*.yaml"))]:
         name = "quickstart" if overlay is None else overlay.stem
         run = out / "variants" / name
         checkpoint = checkpoint_folder(run) / "last.ckpt"
-        if not checkpoint.is_file():
-            overlays = ["--config", "quickstart"] + (["--config", str(overlay)] if overlay else [])
-            paths = ["--data.corpus", str(out / "stems"), "--trainer.default_root_dir", str(run)]
-            train([*overlays, *paths])
+        words = ["--config", "quickstart"] + (["--config", str(overlay)] if overlay else [])
+        words += ["--data.corpus", str(out / "stems"), "--trainer.default_root_dir", str(run)]
+        words += ["--trainer.devices", "1"] + (["--ckpt_path", "last"] if checkpoint.is_file() else [])
+        train(words)
         rows.append({"variant": name, **scores(checkpoint, out / "development"), **statistics(run)})
     with (HERE / "variants.csv").open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-
-
-def render_missing(folder: Path, hours: float, seed: int) -> None:
-    """Render stems on the kits of the group ``stems`` if they are not there."""
-    if not folder.is_dir():
-        render_hours("generator", None, ["stems"], hours, seed, folder)
 
 
 def scores(checkpoint: Path, root: Path) -> dict[str, str]:
