@@ -29,6 +29,8 @@ EXPECTED_WARNINGS = (
     ".*does not have many workers",
     # Validation is optional.
     "Total length of .* across ranks is zero",
+    # Validation counts are summed over the ranks before they become scores.
+    "It is recommended to use .*sync_dist=True",
     # Lightning's own use of torch.
     ".*treespec, LeafSpec",
 )
