@@ -139,7 +139,7 @@ def _evaluate(parsed: argparse.Namespace) -> int:
     print(format_table(result))
     if parsed.json:
         write_result(parsed.json, result)
-    return DONE
+    return SOME_FAILED if result["unreadable_audio"] else DONE
 
 
 def _add_export(commands: Any) -> None:

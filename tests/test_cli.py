@@ -58,6 +58,17 @@ def test_render_evaluate_and_transcribe_form_one_path(checkpoint, tmp_path, caps
     assert drummernet(f"evaluate {predictions}", capsys)[0] == 0
 
 
+def test_an_unreadable_recording_is_not_scored_and_named(checkpoint, tmp_path, capsys):
+    drummernet(f"render --kits test --hours 0.01 --out {tmp_path}", capsys)
+    first, second = sorted((tmp_path / "audio").iterdir())
+    first.write_bytes(b"no audio")
+    words = f"evaluate --dataset folder --root {tmp_path} --checkpoint {checkpoint} --json {tmp_path}/a.json"
+    assert drummernet(words, capsys)[0] == 1
+    result = json.loads((tmp_path / "a.json").read_text())
+    assert result["missing_audio"] == result["unreadable_audio"] == [first.stem]
+    assert [row["track"] for row in result["per_track"]] == [second.stem]
+
+
 def test_perfect_predictions_score_one(tmp_path, capsys):
     drummernet(f"render --kits test --hours 0.01 --out {tmp_path}", capsys)
     words = f"--dataset folder --root {tmp_path} --predictions {tmp_path}/annotations"

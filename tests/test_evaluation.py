@@ -145,7 +145,7 @@ def test_perfect_predictions_score_1_in_the_documented_json(tmp_path):
             "missing_audio",
         ),
         *("tolerance_seconds", "per_track", "track_mean", "pooled", "left_out", "paper_convention"),
-        *("at_20_ms", "five_classes", "cpu_seconds_per_audio_second", "side_sticks"),
+        *("at_20_ms", "five_classes", "cpu_seconds_per_audio_second", "side_sticks", "unreadable_audio"),
     }
     assert (result["tracks"], result["missing_audio"], result["side_sticks"]) == (2, ["z"], 2)
     assert result["checkpoint_sha256"] == hashlib.sha256(b"weights").hexdigest()

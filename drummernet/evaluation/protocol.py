@@ -52,7 +52,8 @@ def evaluate(
 
     Returns:
         The content of the JSON file: provenance, then :func:`score`. ``missing_audio`` names the tracks
-        whose audio is absent or unreadable, ``cpu_seconds_per_audio_second`` is None for predictions.
+        whose audio is absent or unreadable, ``unreadable_audio`` the latter alone;
+        ``cpu_seconds_per_audio_second`` is None for predictions.
 
     Raises:
         InputError: if the dataset or the predictions cannot be read, if no track can be scored, or what the
@@ -60,6 +61,7 @@ def evaluate(
     """
     tracks = read_dataset(dataset, root)
     missing_audio = [track.name for track in tracks if track.audio_path is None]
+    unreadable: list[str] = []
     cost = None
     if isinstance(estimates, Path):
         onsets = read_predictions(estimates, tracks)
@@ -78,6 +80,7 @@ def evaluate(
         "tuned_on": tuned_on,
         "tracks": len(scored),
         "missing_audio": missing_audio,
+        "unreadable_audio": unreadable,
         "side_sticks": sum(track.side_sticks for track in scored),
         **score(scored, onsets),
         "cpu_seconds_per_audio_second": cost,
