@@ -10,7 +10,7 @@ SOURCES := pyproject.toml README.md $(shell find drummernet drum_kits configs -t
 .PHONY: demo test test-slow lint learning-curve clean
 
 demo: $(VENV)/installed  ## the whole path on generated data: demo/index.html
-	$(BIN)/drummernet demo --out demo
+	OMP_WAIT_POLICY=passive $(BIN)/drummernet demo --out demo
 
 test: $(VENV)/installed-test lint  ## the default suite, on the installed wheel, from an empty folder
 	rm -rf $(VENV)/empty && mkdir $(VENV)/empty

@@ -333,3 +333,19 @@ def test_every_config_trains_a_step(config, stems, tmp_path):
     paths = ["--data.corpus", str(stems), "--trainer.default_root_dir", str(tmp_path)]
     train([*configs, *small, *quiet, *paths])
     assert any(tmp_path.rglob("metrics.csv"))
+
+
+@pytest.mark.slow
+def test_the_paper_learns_on_real_recordings(shared_data, tmp_path):
+    words = ["--config", "paper", "--data.corpus", str(shared_data / "e-gmd"), "--data.batch_size", "2"]
+    words += [
+        "--trainer.max_steps",
+        "100",
+        "--trainer.log_every_n_steps",
+        "1",
+        "--trainer.accelerator",
+        "cpu",
+    ]
+    train([*words, "--trainer.enable_progress_bar", "false", "--trainer.default_root_dir", str(tmp_path)])
+    losses = [loss for _, loss in sorted(logged(tmp_path, "loss").items())]
+    assert np.mean(losses[-20:]) <= 0.9 * np.mean(losses[:20])
