@@ -8,29 +8,12 @@ from collections.abc import Iterable
 from drummernet.errors import InputError
 
 COMPONENTS = ("KD", "SD", "CHH", "OHH", "PHH", "HIT", "MHT", "HFT", "RDC", "CRC", "TMB")
-"""The 11 components that are transcribed, in the order of the axis K."""
+"""The 11 components that are transcribed, in the order of the axis K: kick drum; snare drum; closed, open and
+pedal hi-hat; high, mid and high floor tom; ride and crash cymbal; tambourine."""
 
 WIDER_COMPONENTS = (*COMPONENTS, "LFT", "RDB", "CHC", "SPC", "SST")
-"""Every component that annotations and note maps may name."""
-
-COMPONENT_NAMES = {
-    "KD": "kick drum",
-    "SD": "snare drum",
-    "CHH": "closed hi-hat",
-    "OHH": "open hi-hat",
-    "PHH": "pedal hi-hat",
-    "HIT": "high tom",
-    "MHT": "mid tom",
-    "HFT": "high floor tom",
-    "RDC": "ride cymbal",
-    "CRC": "crash cymbal",
-    "TMB": "tambourine",
-    "LFT": "low floor tom",
-    "RDB": "ride bell",
-    "CHC": "china cymbal",
-    "SPC": "splash cymbal",
-    "SST": "side stick",
-}
+"""Every component that annotations and note maps may name: also low floor tom, ride bell, china and splash
+cymbal, side stick."""
 
 OTHER = "OT"
 """What is scored in no class: side sticks, tambourines, other percussion."""

@@ -7,7 +7,7 @@ import pytest
 
 import drummernet
 from drummernet.errors import InputError
-from drummernet.resources import named_resource, replaced_file, resource_folder
+from drummernet.resources import named_resource, resource_folder
 
 ROOMS = (
     "errors",
@@ -59,18 +59,3 @@ def test_kits_and_configs_are_found():
     assert named_resource("configs", "paper").name == "paper.yaml"
     with pytest.raises(InputError, match=r"nothing: configs: no such file, and not one of .*quickstart"):
         named_resource("configs", "nothing")
-
-
-def test_a_failed_write_leaves_the_old_file_and_no_trace(tmp_path):
-    path = tmp_path / "result.json"
-    path.write_text("old")
-
-    def write_half() -> None:
-        with replaced_file(path) as temporary:
-            temporary.write_text("half")
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        write_half()
-    assert [p.name for p in tmp_path.iterdir()] == ["result.json"]
-    assert path.read_text() == "old"
