@@ -60,5 +60,9 @@ def replaced_file(path: str | Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.replace(target)
+    except OSError as error:
+        if error.filename is None:  # a full disk is noticed by a stream, which does not know its name
+            error.filename = str(target)
+        raise
     finally:
         temporary.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """Hit lists survive every format, and bad files are named in one line."""
 
+import errno
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -255,6 +256,18 @@ def test_a_failed_block_keeps_the_old_file_and_leaves_nothing(tmp_path: Path) ->
         fail()
     assert [path.name for path in tmp_path.iterdir()] == ["out.tsv"]
     assert target.read_text() == "old"
+
+
+def test_a_full_disk_is_named_with_the_file(tmp_path: Path) -> None:
+    def fail() -> None:
+        with replaced_file(tmp_path / "out.tsv") as temporary:
+            temporary.write_text("half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left") as error:
+        fail()
+    assert error.value.filename == str(tmp_path / "out.tsv")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("writer", ALL_WRITERS)
