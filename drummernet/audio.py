@@ -8,14 +8,18 @@ import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import soundfile
-import soxr
 
 from drummernet import SAMPLE_RATE
 from drummernet.errors import InputError
 from drummernet.resources import replaced_file
+
+if TYPE_CHECKING:
+    import soundfile
+
+# Imported where a file is opened: machines that train from prepared stems have no decoder and no resampler.
 
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff"})
 """Suffixes, in lower case, of the files that are taken for audio when a folder is searched."""
@@ -120,6 +124,8 @@ def write_audio(path: Path, samples: np.ndarray, subtype: str = "PCM_16") -> Non
     Raises:
         InputError: if a sample is not finite or the file cannot be written.
     """
+    import soundfile
+
     bad = np.count_nonzero(~np.isfinite(samples))
     if bad:
         raise InputError(path, "samples", f"{bad} of {samples.size} are not finite")
@@ -136,8 +142,10 @@ def peak_normalise(samples: np.ndarray) -> np.ndarray:
     return samples / peak if peak > 0 else samples
 
 
-def _open(path: Path) -> soundfile.SoundFile:
+def _open(path: Path) -> "soundfile.SoundFile":
     """Open a file whose header promises at least one sample at 16 kHz."""
+    import soundfile
+
     try:
         if path.exists() and not path.is_file():
             raise InputError(path, "file", "not a file but a folder or a device")
@@ -163,9 +171,11 @@ def _open(path: Path) -> soundfile.SoundFile:
 
 
 def _mono_blocks(
-    path: Path, file: soundfile.SoundFile, start_frame: int, frames: int
+    path: Path, file: "soundfile.SoundFile", start_frame: int, frames: int
 ) -> Iterator[np.ndarray]:
     """Yield the mean of the channels at the file's own rate, blocks that are ``frames`` long in all."""
+    import soundfile
+
     done = 0
     bad = 0
     try:
@@ -194,6 +204,8 @@ def _resampled(blocks: Iterator[np.ndarray], rate: int) -> Iterator[np.ndarray]:
     if rate == SAMPLE_RATE:
         yield from blocks
         return
+    import soxr
+
     stream = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="VHQ")
     for block in blocks:
         yield stream.resample_chunk(block)

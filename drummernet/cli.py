@@ -44,7 +44,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     commands.add_parser("train", help="train on unlabelled stems; see drummernet train --help")
-    for add in (_add_render, _add_transcribe, _add_evaluate, _add_export, _add_demo):
+    parts = (_add_prepare, _add_render, _add_transcribe, _add_evaluate, _add_export, _add_kits, _add_demo)
+    for add in parts:
         add(commands)
     return parser
 
@@ -53,6 +54,25 @@ def _train(words: list[str]) -> int:
     from drummernet.training.cli import train
 
     train(words)
+    return DONE
+
+
+def _add_prepare(commands: Any) -> None:
+    parser = commands.add_parser("prepare", help="audio files to a corpus that is fast to train from")
+    parser.add_argument("source", type=Path, metavar="SOURCE", help="a folder of audio files")
+    parser.add_argument("--out", type=Path, required=True, metavar="CORPUS")
+    parser.set_defaults(run=_prepare)
+
+
+def _prepare(parsed: argparse.Namespace) -> int:
+    from drummernet import SAMPLE_RATE
+    from drummernet.stems.prepare import prepare
+
+    corpus, rejected = prepare(parsed.source, parsed.out)
+    for path, reason in rejected:
+        print(f"drummernet: left out: {path}: {reason}", file=sys.stderr)
+    hours = sum(corpus.lengths) / SAMPLE_RATE / 3600
+    print(f"{len(corpus.lengths)} stems, {hours:.2f} hours in {parsed.out}; {len(rejected)} files left out")
     return DONE
 
 
@@ -153,6 +173,22 @@ def _export(parsed: argparse.Namespace) -> int:
     from drummernet.transcriber.checkpoint import export_weights
 
     export_weights(parsed.checkpoint, parsed.out)
+    return DONE
+
+
+def _add_kits(commands: Any) -> None:
+    kits = commands.add_parser("kits", help="the drum kits").add_subparsers(required=True, metavar="ACTION")
+    parser = kits.add_parser("pack", help="kits with their sounds, for machines without audio decoders")
+    parser.add_argument("kits", metavar="LIST", help="groups, names, patterns; separated by commas")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    parser.set_defaults(run=_pack_kits)
+
+
+def _pack_kits(parsed: argparse.Namespace) -> int:
+    from drummernet.kits.pack import pack_kits
+
+    paths = pack_kits(parsed.kits.split(","), parsed.out)
+    print(f"{len(paths)} kits in {parsed.out}")
     return DONE
 
 

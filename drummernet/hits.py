@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import mido
 import numpy as np
 
 from drummernet.components import GM_NOTES, NOTE_MAPS, WIDER_COMPONENTS, class_of
@@ -24,6 +23,8 @@ DRUM_CHANNEL = 9
 """Channel 10 of General MIDI, counted from 0 as in the file."""
 
 _FLOAT_SLACK_SECONDS = 1e-6
+
+# Only functions that read or write MIDI import mido: machines that train have none.
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -75,6 +76,8 @@ def read_midi(path: str | Path, note_map: str = "gm") -> list[Hit]:
     """
     if note_map not in NOTE_MAPS:
         raise InputError(path, "note_map", f"unknown {note_map!r}; known are {', '.join(NOTE_MAPS)}")
+    import mido
+
     components = NOTE_MAPS[note_map]
     hits = []
     seconds = 0.0
@@ -105,6 +108,8 @@ def write_midi(path: str | Path, hits: Iterable[Hit], tempo_bpm: float = 120.0) 
     """
     if not 5 <= tempo_bpm <= 1000:
         raise InputError(path, "tempo_bpm", f"{tempo_bpm} is not between 5 and 1000")
+    import mido
+
     microseconds_per_beat = round(60e6 / tempo_bpm)
     resolution = round(TICKS_PER_SECOND * microseconds_per_beat / 1e6)
     ticks_per_second = resolution * 1e6 / microseconds_per_beat

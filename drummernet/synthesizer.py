@@ -7,11 +7,12 @@ inverse transforms.
 """
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from torch import nn
+from torch.autograd.function import once_differentiable
 
 from drummernet.components import COMPONENTS
 from drummernet.errors import InputError
@@ -34,11 +35,44 @@ def fast_length(samples: int) -> int:
         length += 2
 
 
+def transform_length(steps: int, one_shot_samples: int, hop_samples: int) -> int:
+    """Return a length of Fourier transforms at which so many steps meet one-shots without wrapping around."""
+    return fast_length(steps + -(-one_shot_samples // hop_samples) - 1)
+
+
 def polyphase_spectra(one_shots: torch.Tensor, hop_samples: int, n_fft: int) -> torch.Tensor:
-    """Return the spectra (…, hop, F) of the polyphase parts of one-shots (…, L)."""
+    """Return the spectra (F, …, hop) of the polyphase parts of one-shots (…, L)."""
     missing = -one_shots.shape[-1] % hop_samples
     phases = nn.functional.pad(one_shots, (0, missing)).unflatten(-1, (-1, hop_samples))
-    return torch.fft.rfft(phases.transpose(-1, -2), n_fft)
+    return torch.fft.rfft(phases.transpose(-1, -2), n_fft).movedim(-1, 0).contiguous()
+
+
+def _mixed(spectra: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Sum spectra (B, C, F) over C with weights (F, C, D) or (F, B, C, D); return (B, D, F)."""
+    # A batched product takes contiguous operands in one call and loops over any others.
+    spectra = spectra.permute(2, 0, 1).contiguous()
+    if weights.dim() == 3:
+        return torch.bmm(spectra, weights).permute(1, 2, 0)
+    return torch.matmul(spectra.unsqueeze(2), weights).squeeze(2).permute(1, 2, 0)
+
+
+class _Play(torch.autograd.Function):
+    """Play activations (B, K, T) on polyphase spectra; the gradient is the correlation with the same."""
+
+    @staticmethod
+    def forward(ctx: Any, activations: torch.Tensor, spectra: torch.Tensor, n_fft: int) -> torch.Tensor:
+        ctx.save_for_backward(spectra)
+        ctx.n_fft, ctx.steps = n_fft, activations.shape[-1]
+        phases = torch.fft.irfft(_mixed(torch.fft.rfft(activations, n_fft), spectra), n_fft)
+        return phases[..., : ctx.steps].transpose(1, 2).flatten(1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        (spectra,) = ctx.saved_tensors
+        phases = torch.fft.rfft(grad.unflatten(1, (ctx.steps, -1)).transpose(1, 2), ctx.n_fft)
+        correlated = _mixed(phases.conj(), spectra.transpose(-1, -2)).conj()
+        return torch.fft.irfft(correlated, ctx.n_fft)[..., : ctx.steps], None, None
 
 
 def synthesize(activations: torch.Tensor, one_shots: torch.Tensor, hop_samples: int) -> torch.Tensor:
@@ -46,19 +80,19 @@ def synthesize(activations: torch.Tensor, one_shots: torch.Tensor, hop_samples: 
 
     Args:
         activations: (B, K, T); the value at step t sounds from sample ``t * hop_samples``.
-        one_shots: (K, L), one kit for the whole batch, or (B, K, L).
+        one_shots: (K, L), one kit for the whole batch, or (B, K, L); fixed, no gradient reaches them.
         hop_samples: Samples per step.
 
     Returns:
         Audio (B, T * hop_samples); tails beyond the last step are cut.
     """
-    steps = activations.shape[-1]
-    n_fft = fast_length(steps + -(-one_shots.shape[-1] // hop_samples) - 1)
-    kernels = polyphase_spectra(one_shots, hop_samples, n_fft)
-    spectra = torch.fft.rfft(activations, n_fft)
-    equation = "bkf,kpf->bpf" if one_shots.dim() == 2 else "bkf,bkpf->bpf"
-    phases = torch.fft.irfft(torch.einsum(equation, spectra, kernels), n_fft)[..., :steps]
-    return phases.transpose(1, 2).flatten(1)
+    n_fft = transform_length(activations.shape[-1], one_shots.shape[-1], hop_samples)
+    audio: torch.Tensor = _Play.apply(activations, polyphase_spectra(one_shots, hop_samples, n_fft), n_fft)
+    return audio
+
+
+CACHE_BYTES = 1 << 28
+"""The largest spectra of a whole bank that are kept; beyond it those of the drawn kits are computed."""
 
 
 class Synthesizer(nn.Module):
@@ -94,6 +128,8 @@ class Synthesizer(nn.Module):
         # The kits are named by the config, so the checkpoint need not carry their samples.
         bank = load_bank(kits, self.components, one_shot_seconds, level)
         self.register_buffer("bank", bank, persistent=False)
+        # The spectra of the last hop and length alone: items of one training run are equally long.
+        self._cache: tuple[torch.Tensor, tuple[int, int, int], torch.Tensor] | None = None
 
     def drawn_kits(self, seed: int, items: Sequence[int]) -> torch.Tensor:
         """Return kit numbers (B, K), a pure function of the seed and the item numbers.
@@ -118,7 +154,21 @@ class Synthesizer(nn.Module):
         if activations.shape[1] != self.bank.shape[1]:
             problem = f"{activations.shape[1]} components, the kits have {self.bank.shape[1]}"
             raise InputError("synthesizer", "activations", problem)
-        kits = kits.to(self.bank.device)
+        n_fft = transform_length(activations.shape[-1], self.bank.shape[-1], hop_samples)
+        audio: torch.Tensor = _Play.apply(activations, self._spectra(hop_samples, n_fft, kits), n_fft)
+        return audio
+
+    def _spectra(self, hop_samples: int, n_fft: int, kits: torch.Tensor) -> torch.Tensor:
+        """Return the polyphase spectra (F, K, hop), or (F, B, K, hop) by item, of the drawn kits (B, K)."""
+        # From pageable memory so few bytes are staged at once: the host need not wait for the device.
+        kits = kits.to(self.bank.device, non_blocking=True)
         columns = torch.arange(kits.shape[1], device=kits.device)
-        one_shots = self.bank[kits, columns] if self.draw == "item" else self.bank[kits[0], columns]
-        return synthesize(activations, one_shots, hop_samples)
+        kits = kits if self.draw == "item" else kits[0]
+        if self.bank.shape[:2].numel() * n_fft * hop_samples * self.bank.itemsize > CACHE_BYTES:
+            return polyphase_spectra(self.bank[kits, columns], hop_samples, n_fft)
+        # A bank that was moved is another tensor.
+        key = (hop_samples, n_fft, self.bank._version)
+        if self._cache is None or self._cache[0] is not self.bank or self._cache[1] != key:
+            with torch.inference_mode(False), torch.no_grad():
+                self._cache = (self.bank, key, polyphase_spectra(self.bank, hop_samples, n_fft))
+        return self._cache[2][:, kits, columns]

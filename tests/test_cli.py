@@ -86,6 +86,25 @@ def test_render_from_a_folder_of_midi(tmp_path, capsys):
     assert [line.split("\t")[1] for line in lines] == ["KD", "SD"]
 
 
+def test_prepare_names_what_it_leaves_out_and_succeeds(tmp_path, capsys):
+    write_audio(tmp_path / "in" / "a.flac", np.random.default_rng(0).normal(0, 0.1, 36_000))
+    (tmp_path / "in" / "b.wav").write_text("this is text")
+    status, out, err = drummernet(f"prepare {tmp_path}/in --out {tmp_path}/corpus", capsys)
+    assert (status, out) == (0, f"1 stems, 0.00 hours in {tmp_path}/corpus; 1 files left out\n")
+    named = [line for line in err.splitlines() if line.startswith("drummernet: ")]
+    assert len(named) == 1
+    assert named[0].startswith(f"drummernet: left out: {tmp_path}/in/b.wav: format: not readable as audio")
+
+
+def test_kits_are_packed(tmp_path, capsys):
+    words = f"kits pack rock_maple,jazz_t* --out {tmp_path}/kits"
+    assert drummernet(words, capsys)[:2] == (0, f"2 kits in {tmp_path}/kits\n")
+    words = f"render --kits {tmp_path}/kits/*.yaml --hours 0.0005 --out {tmp_path}/out"
+    assert drummernet(words, capsys)[0] == 0
+    (audio,) = (tmp_path / "out" / "audio").iterdir()
+    assert audio.stem.endswith(("rock_maple", "jazz_trio"))
+
+
 def test_silence_has_no_hits_and_succeeds(checkpoint, tmp_path, capsys):
     write_audio(tmp_path / "silence.wav", np.zeros(40_000, np.float32))
     words = f"transcribe {tmp_path}/silence.wav --out {tmp_path} --checkpoint {checkpoint}"
@@ -119,6 +138,9 @@ def test_one_bad_file_leaves_the_others_transcribed(checkpoint, tmp_path, capsys
         ("transcribe {0} --out {0} --checkpoint {1} --formats pdf", "formats: name: unknown 'pdf'"),
         ("transcribe {0} --out {0} --checkpoint {1} --threshold -1", "picker: threshold: -1.0"),
         ("export {1} {0}/weights.pt", "weights.pt: name: released weights end in .safetensors"),
+        ("prepare {0} --out {1}", "last.ckpt: out: is there already, and no empty folder"),
+        ("prepare {0}/no --out {0}/out", "no: folder: no such folder"),
+        ("kits pack rock_mapel --out {0}", "kits: name: unknown 'rock_mapel'; did you mean 'rock_maple'"),
         ("train --config no_such_config", "no_such_config: configs: no such file"),
         (
             "train --config quickstart --data.corpus {0} --ckpt_path {0}/no.ckpt",

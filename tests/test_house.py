@@ -27,6 +27,7 @@ ROOMS = (
     "pages",
     "demo",
     "cli",
+    "__main__",
 )
 PACKAGE = Path(drummernet.__file__).parent
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "_packaged" not in path.parts)

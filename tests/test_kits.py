@@ -11,6 +11,7 @@ import scipy.signal
 import soundfile
 import torch
 import yaml
+from safetensors.numpy import save_file
 
 from drummernet import SAMPLE_RATE
 from drummernet.components import COMPONENTS
@@ -18,6 +19,7 @@ from drummernet.errors import InputError
 from drummernet.kits.bank import load_bank, resolve_kits
 from drummernet.kits.kit import GROUPS, MIX_LEVELS_DB, NORM, Kit, one_shot
 from drummernet.kits.manifest import kit_names, load_kit, read_manifest
+from drummernet.kits.pack import pack_kits
 
 FAMILIES = {"rock", "jazz", "electronic", "dry", "roomy"}
 
@@ -329,6 +331,71 @@ def test_folder_errors(source: dict[str, Any], message: str, tmp_path: Path) -> 
     soundfile.write(tmp_path / "sounds" / "silent.wav", np.zeros(500), 16_000)
     with pytest.raises(InputError, match=message):
         load_kit(_write(tmp_path, _manifest(source=source)))
+
+
+# --- packed kits -----------------------------------------------------------------------------------
+
+
+def test_packed_kits_give_the_same_bank(tmp_path: Path) -> None:
+    (tmp_path / "sounds").mkdir()
+    soundfile.write(tmp_path / "sounds" / "kick.wav", _stroke(44_100, 60), 44_100)
+    content = _manifest(source=_folder(), mix_level_db={"KD": -7.5}, attribution="Ä. Drummer")
+    kits = ["dry_funk", str(_write(tmp_path, content)), "roomy_hall"]
+    paths = pack_kits(kits, tmp_path / "out" / "packed")
+    assert [path.name for path in paths] == ["dry_funk.yaml", "mine.yaml", "roomy_hall.yaml"]
+    (tmp_path / "sounds" / "kick.wav").unlink()
+    (tmp_path / "out" / "packed").rename(tmp_path / "moved")
+    original = load_bank([kits[0], kits[2]], level="mix")
+    for pattern in (
+        str(tmp_path / "moved" / "*.yaml"),
+        [str(tmp_path / "moved" / path.name) for path in paths],
+    ):
+        bank = load_bank(pattern, level="mix")
+        torch.testing.assert_close(bank[[0, 2]], original, rtol=1e-6, atol=0)
+    assert bank[1, 0].abs().max() == pytest.approx(10 ** (-7.5 / 20))
+    assert not bank[1, 1:].any()
+    mine = load_kit(tmp_path / "moved" / "mine.yaml")
+    assert (mine.name, mine.family, mine.group, mine.licence) == ("mine", "odd", "stems", "CC0-1.0")
+    assert (mine.attribution, mine.mix_level_db) == ("Ä. Drummer", {"KD": -7.5})
+    short = [
+        load_bank(each, ("SD", "CRC"), 0.1) for each in ("dry_funk", str(tmp_path / "moved" / "d*.yaml"))
+    ]
+    torch.testing.assert_close(*short, rtol=1e-6, atol=0)
+
+
+def test_packing_overwrites_no_manifest(tmp_path: Path) -> None:
+    mine = _write(tmp_path, _manifest())
+    (tmp_path / "other").mkdir()
+    other = _write(tmp_path / "other", _manifest())
+    with pytest.raises(InputError, match=r"mine\.yaml: kit: is there already"):
+        pack_kits(["rock_maple", str(mine)], tmp_path)
+    with pytest.raises(InputError, match=r"mine\.yaml: kit: is named twice"):
+        pack_kits([str(mine), str(other)], tmp_path / "out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.yaml", "other"]
+
+
+@pytest.mark.parametrize(
+    ("path", "tensors", "message"),
+    [
+        ("../kick.safetensors", None, r"mine\.yaml: source\.path: '\.\./kick\.safetensors' is not the name"),
+        (5, None, r"mine\.yaml: source\.path: 5 is not a text"),
+        ("none.safetensors", None, r"none\.safetensors: tensors: cannot be read"),
+        ("text.safetensors", None, r"text\.safetensors: tensors: cannot be read"),
+        ("kick.safetensors", {}, r"kick\.safetensors: tensors: holds none"),
+        ("kick.safetensors", {"BD": np.ones(9, np.float32)}, r"kick\.safetensors: tensors: unknown 'BD'"),
+        ("kick.safetensors", {"KD": np.ones((2, 9), np.float32)}, r"KD: float32 of shape \(2, 9\) is not"),
+        ("kick.safetensors", {"KD": np.ones(9, np.int16)}, r"kick\.safetensors: KD: int16 of shape \(9,\)"),
+        ("kick.safetensors", {"KD": np.zeros(9, np.float32)}, r"mine\.yaml: KD: is silent"),
+        ("kick.safetensors", {"KD": np.full(9, np.nan, np.float32)}, r"mine\.yaml: KD: .* not finite"),
+    ],
+)
+def test_tensor_errors(path: Any, tensors: Any, message: str, tmp_path: Path) -> None:
+    (tmp_path / "text.safetensors").write_text("no tensors")
+    if tensors is not None:
+        save_file(tensors, tmp_path / path)
+    with pytest.raises(InputError, match=message) as caught:
+        load_kit(_write(tmp_path, _manifest(source={"type": "tensors", "path": path})))
+    assert "\n" not in str(caught.value)
 
 
 # --- banks -----------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from drummernet import SAMPLE_RATE
 from drummernet.audio import read_audio
 from drummernet.errors import InputError
-from drummernet.stems.corpus import Corpus, Stem, find_stems
+from drummernet.stems.corpus import FolderCorpus, Stem, find_stems
 from drummernet.stems.crops import CropDataset
 
 
@@ -32,12 +32,12 @@ def _truncated_flac(path: Path) -> Stem:
     return stem
 
 
-def _corpus(*stems: Stem) -> Corpus:
-    return Corpus(stems, ())
+def _corpus(*stems: Stem) -> FolderCorpus:
+    return FolderCorpus(stems, ())
 
 
 @pytest.fixture
-def three_stems(tmp_path: Path) -> Corpus:
+def three_stems(tmp_path: Path) -> FolderCorpus:
     _write_noise(tmp_path / "a.wav", 3.1, 44_100)
     _write_noise(tmp_path / "deep" / "bb.FLAC", 2.7, 48_000)
     _write_noise(tmp_path / "deep" / "er" / "ccc.ogg", 4.0, 22_050)
@@ -53,7 +53,7 @@ def test_find_stems_below_a_folder(tmp_path: Path) -> None:
     (tmp_path / "annotations").mkdir()
     (tmp_path / "annotations" / "A.txt").write_text("0.5\tKD\n")
     corpus = find_stems(tmp_path)
-    assert corpus == Corpus(tuple(expected), ())
+    assert corpus == FolderCorpus(tuple(expected), ())
     assert [stem.duration_seconds for stem in corpus.stems] == [1.0, 0.5, 2.5]
 
 
@@ -105,7 +105,7 @@ def test_forbidden_folder_is_named(tmp_path: Path) -> None:
     assert find_stems(tmp_path).rejected == ((secret, "folder: Permission denied"),)
 
 
-def test_crop_is_a_part_of_the_whole_file(three_stems: Corpus) -> None:
+def test_crop_is_a_part_of_the_whole_file(three_stems: FolderCorpus) -> None:
     wholes = [read_audio(stem.path) for stem in three_stems.stems]
     found_in = set()
     for n in range(12):
@@ -125,7 +125,7 @@ def test_crop_is_a_part_of_the_whole_file(three_stems: Corpus) -> None:
     assert found_in == {0, 1, 2}
 
 
-def test_crop_is_a_pure_function_of_seed_and_number(three_stems: Corpus) -> None:
+def test_crop_is_a_pure_function_of_seed_and_number(three_stems: FolderCorpus) -> None:
     first, second = CropDataset(three_stems, seed=1), CropDataset(three_stems, seed=1)
     forwards = [first[n]["audio"] for n in range(6)]
     backwards = [second[n]["audio"] for n in reversed(range(6))]
@@ -136,7 +136,7 @@ def test_crop_is_a_pure_function_of_seed_and_number(three_stems: Corpus) -> None
         assert not any(torch.equal(one, other) for other in different[:i])
 
 
-def test_workers_give_the_same_crops(three_stems: Corpus) -> None:
+def test_workers_give_the_same_crops(three_stems: FolderCorpus) -> None:
     dataset = CropDataset(three_stems, seed=3, crop_seconds=0.5)
     order = [4, 1, 7, 2]
     loader = DataLoader(dataset, batch_size=2, sampler=order, num_workers=2)

@@ -7,7 +7,7 @@ import torch
 
 from drummernet.components import COMPONENTS
 from drummernet.errors import InputError
-from drummernet.synthesizer import Synthesizer, fast_length, synthesize
+from drummernet.synthesizer import Synthesizer, fast_length, polyphase_spectra, synthesize
 
 
 def zero_filled(activations: np.ndarray, hop_samples: int) -> np.ndarray:
@@ -93,3 +93,91 @@ def test_wrong_number_of_components_is_named():
 
 def test_fast_lengths():
     assert [fast_length(n) for n in (1, 2, 7, 11, 2_537, 3_001)] == [2, 2, 8, 12, 2_560, 3_072]
+
+
+def sparse(items: int, steps: int) -> torch.Tensor:
+    torch.manual_seed(0)
+    return torch.rand(items, len(COMPONENTS), steps) * (torch.rand(items, len(COMPONENTS), steps) > 0.8)
+
+
+@pytest.fixture(scope="module")
+def synthesizer():
+    return Synthesizer("synthesizer", draw="item", one_shot_seconds=0.1)
+
+
+@pytest.mark.parametrize("draw", ["batch", "item", "component"])
+@pytest.mark.parametrize("cache_bytes", [0, 1 << 28])
+def test_kept_spectra_play_what_the_one_shots_play(draw, cache_bytes, monkeypatch):
+    monkeypatch.setattr("drummernet.synthesizer.CACHE_BYTES", cache_bytes)
+    player = Synthesizer("synthesizer", draw=draw, one_shot_seconds=0.1).double()
+    kits = player.drawn_kits(3, range(7))
+    activations = sparse(7, 53).double().requires_grad_()
+    audio = player(activations, 16, kits)
+    dense = zero_filled(activations.detach().numpy(), 16)
+    one_shots = player.bank[kits, torch.arange(len(COMPONENTS))]
+    expected = scipy.signal.fftconvolve(dense, one_shots.numpy(), axes=-1).sum(1)[:, : dense.shape[-1]]
+    np.testing.assert_allclose(audio.detach(), expected, atol=1e-9)
+    # The gradient of a linear map: <audio, w> = <activations, gradient>.
+    weights = torch.randn_like(audio)
+    (gradient,) = torch.autograd.grad(audio, activations, weights)
+    torch.testing.assert_close((gradient * activations).sum(), (audio * weights).sum())
+    assert (player._cache is None) == (cache_bytes == 0)
+
+
+def test_spectra_are_computed_once_and_of_one_length_only(synthesizer, monkeypatch):
+    calls = []
+
+    def counted(*arguments):
+        calls.append(arguments[1:])
+        return polyphase_spectra(*arguments)
+
+    monkeypatch.setattr("drummernet.synthesizer.polyphase_spectra", counted)
+    synthesizer._cache = None
+    kits = synthesizer.drawn_kits(0, range(2))
+    for steps in (100, 100, 100, 60, 100):
+        synthesizer(sparse(2, steps), 16, kits)
+    assert calls == [(16, 200), (16, 160), (16, 200)]
+    assert not synthesizer.state_dict()
+
+
+def test_another_bank_has_other_spectra(synthesizer):
+    kits = synthesizer.drawn_kits(0, range(2))
+    activations = sparse(2, 50)
+    first = synthesizer(activations, 16, kits)
+    bank = synthesizer.bank
+    try:
+        synthesizer.bank = 2 * bank
+        torch.testing.assert_close(synthesizer(activations, 16, kits), 2 * first)
+        synthesizer.bank *= 2
+        torch.testing.assert_close(synthesizer(activations, 16, kits), 4 * first)
+        assert synthesizer.double()(activations.double(), 16, kits).dtype == torch.float64
+    finally:
+        synthesizer.float().bank = bank
+
+
+def test_spectra_of_an_inference_serve_training(synthesizer):
+    synthesizer._cache = None
+    kits = synthesizer.drawn_kits(0, range(2))
+    activations = sparse(2, 50)
+    with torch.inference_mode():
+        expected = synthesizer(activations, 16, kits)
+    audio = synthesizer(activations.requires_grad_(), 16, kits)
+    audio.sum().backward()
+    torch.testing.assert_close(audio.detach(), expected.clone())
+    assert activations.grad.abs().max() > 0
+
+
+@pytest.mark.cuda
+def test_a_gpu_plays_the_same_without_waiting(synthesizer):
+    kits = synthesizer.drawn_kits(0, range(2))
+    activations = sparse(2, 50)
+    expected = synthesizer(activations, 16, kits)
+    on_device = activations.cuda().requires_grad_()
+    moved = Synthesizer("synthesizer", draw="item", one_shot_seconds=0.1).cuda()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        audio = moved(on_device, 16, kits)
+        audio.sum().backward()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    torch.testing.assert_close(audio.cpu(), expected, atol=1e-4, rtol=1e-4)

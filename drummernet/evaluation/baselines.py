@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import librosa
-
 from drummernet import SAMPLE_RATE
 from drummernet.audio import read_audio
 from drummernet.components import THREE_CLASSES
@@ -22,6 +20,8 @@ def every_class_at_every_onset(audio_path: Path) -> ClassOnsets:
     Raises:
         InputError: if the audio cannot be read.
     """
+    import librosa
+
     strength = librosa.onset.onset_strength(
         y=read_audio(audio_path), sr=SAMPLE_RATE, hop_length=_HOP_SAMPLES, n_fft=_WINDOW_SAMPLES
     )

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-import mir_eval
 import numpy as np
 
 from drummernet.components import FIVE_CLASSES
@@ -52,6 +51,9 @@ def count_matches(reference: np.ndarray, estimate: np.ndarray, tolerance_seconds
         estimate: (m,) onsets in seconds, ascending.
         tolerance_seconds: The largest distance of a pair, itself included.
     """
+    # Imported here, since validation is a part of training but machines that train have no mir_eval.
+    import mir_eval
+
     matched = 0
     if reference.size and estimate.size:
         matched = len(mir_eval.util.match_events(reference, estimate, tolerance_seconds))

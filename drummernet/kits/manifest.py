@@ -13,11 +13,13 @@ from drummernet.kits.fields import check_choice, check_keys, check_mapping, chec
 from drummernet.kits.folder import folder_sounds
 from drummernet.kits.kit import GROUPS, MIX_LEVELS_DB, Kit, one_shot
 from drummernet.kits.procedural import procedural_sounds
+from drummernet.kits.tensors import tensor_sounds
 from drummernet.resources import named_resource, resource_folder
 
 SOURCES: dict[str, Callable[[Mapping[str, Any], Path], dict[str, np.ndarray]]] = {
     "folder": folder_sounds,
     "procedural": procedural_sounds,
+    "tensors": tensor_sounds,
 }
 """What reads or makes a kit's sounds, by the source's ``type``."""
 

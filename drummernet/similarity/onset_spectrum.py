@@ -32,12 +32,13 @@ class OnsetSpectrumSimilarity(nn.Module):
         return self.spectrum(audio if self.enhancement is None else self.enhancement(audio))
 
     def forward(self, stem: torch.Tensor, reconstruction: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Compare a reconstruction (B, N) with its stem (B, N).
+        """Compare a reconstruction (B, N) with its stem (B, N), in the stem's precision under autocast too.
 
         Returns:
             The weighted mean absolute error of each part; the loss is their sum.
         """
-        with torch.no_grad():
-            target = self._represent(stem)
-        estimate = self._represent(reconstruction)
+        with torch.autocast(stem.device.type, enabled=False):
+            with torch.no_grad():
+                target = self._represent(stem)
+            estimate = self._represent(reconstruction.to(stem.dtype))
         return {name: self.weight * (estimate[name] - target[name]).abs().mean() for name in target}

@@ -1,23 +1,37 @@
 """Random crops of stems, each a pure function of the seed and its number."""
 
 import logging
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
 from drummernet import SAMPLE_RATE
-from drummernet.audio import peak_normalise, read_segment
 from drummernet.errors import InputError
-from drummernet.stems.corpus import Corpus, Stem
+from drummernet.stems.corpus import Corpus
 
 SILENCE_PEAK = 1e-3
 """-60 dBFS; a crop that stays below it is drawn again."""
 
 _MOST_DRAWS = 100
 _logger = logging.getLogger(__name__)
+
+
+class Crop(NamedTuple):
+    """What was drawn.
+
+    Attributes:
+        stem: The number of the stem in the corpus.
+        start_sample: Where the crop starts in it, at 16 kHz.
+        part: (n,), n ≤ N where the stem ends before, as the corpus holds it.
+        peak: The largest magnitude of the part.
+    """
+
+    stem: int
+    start_sample: int
+    part: np.ndarray
+    peak: float
 
 
 class CropDataset(Dataset[dict[str, Any]]):
@@ -34,13 +48,24 @@ class CropDataset(Dataset[dict[str, Any]]):
     """
 
     def __init__(self, corpus: Corpus, seed: int, crop_seconds: float = 2.0) -> None:
-        self._stems = corpus.stems
+        self.corpus = corpus
+        self.samples = round(crop_seconds * SAMPLE_RATE)
         self._seed = seed
-        self._samples = round(crop_seconds * SAMPLE_RATE)
-        self._warned: set[Path] = set()
+        self._warned: set[int] = set()
 
     def __getitem__(self, n: int) -> dict[str, Any]:
         """Return {"audio": (N,) float32 with a peak of 1, "item": n}.
+
+        Raises:
+            InputError: as :meth:`draw`.
+        """
+        crop = self.draw(n)
+        audio = np.zeros(self.samples, np.float32)
+        np.divide(crop.part, crop.peak, out=audio[: len(crop.part)], dtype=np.float32, casting="same_kind")
+        return {"audio": torch.from_numpy(audio), "item": n}
+
+    def draw(self, n: int) -> Crop:
+        """Return the crop of item n.
 
         Raises:
             InputError: if no draw out of a hundred gave a crop that can be used.
@@ -49,36 +74,26 @@ class CropDataset(Dataset[dict[str, Any]]):
         unreadable = 0
         last = ""
         for _ in range(_MOST_DRAWS):
-            stem, start_sample = self._draw(rng)
+            stem = int(rng.integers(len(self.corpus.lengths)))
+            start_sample = int(rng.integers(max(0, self.corpus.lengths[stem] - self.samples) + 1))
             try:
-                crop = self._read(stem, start_sample)
+                part = self.corpus.read(stem, start_sample, self.samples)
             except InputError as error:
                 self._warn_once(stem, error)
                 unreadable += 1
                 last = str(error)
                 continue
-            if np.abs(crop).max() >= SILENCE_PEAK:
-                return {"audio": torch.from_numpy(peak_normalise(crop)), "item": n}
-            last = f"{stem.path}: samples: silent from {start_sample / SAMPLE_RATE:.3f} s on"
+            peak = max(float(part.max(initial=0)), -float(part.min(initial=0)))
+            if peak * self.corpus.scale(stem) >= SILENCE_PEAK:
+                return Crop(stem, start_sample, part, peak)
+            name = self.corpus.name(stem)
+            last = f"{name}: samples: silent from {start_sample / SAMPLE_RATE:.3f} s on"
         counts = f"{unreadable} unreadable, {_MOST_DRAWS - unreadable} silent"
         raise InputError(
             f"item {n}", "crop", f"none of {_MOST_DRAWS} draws is usable: {counts}; last: {last}"
         )
 
-    def _draw(self, rng: np.random.Generator) -> tuple[Stem, int]:
-        """Draw a stem and where its crop starts, counted at 16 kHz."""
-        stem = self._stems[int(rng.integers(len(self._stems)))]
-        spare_samples = round(stem.duration_seconds * SAMPLE_RATE) - self._samples
-        return stem, int(rng.integers(max(0, spare_samples) + 1))
-
-    def _read(self, stem: Stem, start_sample: int) -> np.ndarray:
-        """Return the crop (N,), zero-padded on the right."""
-        crop = np.zeros(self._samples, np.float32)
-        part = read_segment(stem.path, start_sample, self._samples)
-        crop[: len(part)] = part
-        return crop
-
-    def _warn_once(self, stem: Stem, error: InputError) -> None:
-        if stem.path not in self._warned:
-            self._warned.add(stem.path)
+    def _warn_once(self, stem: int, error: InputError) -> None:
+        if stem not in self._warned:
+            self._warned.add(stem)
             _logger.warning("crop drawn again: %s", error)

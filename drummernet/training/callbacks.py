@@ -55,6 +55,8 @@ class ActivationStatistics(Callback):
     ``activation/zeros`` is the share of exact zeros. Per component there are ``share/KD`` of all activation
     and ``hits_per_second/KD``, picked after normalisation as in inference.
 
+    Of many ranks the first one logs those of its own batch.
+
     Args:
         every_n_steps: Steps between logs; the statistics wait for the device.
     """
@@ -66,7 +68,7 @@ class ActivationStatistics(Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Log the statistics of every n-th step."""
-        if trainer.global_step % self.every_n_steps:
+        if trainer.global_step % self.every_n_steps or not trainer.is_global_zero:
             return
         assert isinstance(pl_module, TranscriberTraining)
         assert pl_module.last_activations is not None

@@ -10,14 +10,17 @@ from typing import Any
 
 import pytorch_lightning as pl
 from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.callbacks import ProgressBar, TQDMProgressBar
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from pytorch_lightning.utilities import rank_zero_only
 
 from drummernet.errors import InputError
 from drummernet.resources import named_resource
 from drummernet.training.callbacks import WholeCheckpoints, checkpoint_folder
 from drummernet.training.data import StemDataModule
 from drummernet.training.module import TranscriberTraining
+from drummernet.training.ranks import let_rank_zero_speak, watched_ranks
 from drummernet.transcriber.checkpoint import load_picking
 
 EXPECTED_WARNINGS = (
@@ -35,6 +38,9 @@ EXPECTED_WARNINGS = (
     ".*treespec, LeafSpec",
 )
 
+REFRESH_STEPS = 10
+"""Steps between refreshes of the progress bar."""
+
 
 class TrainCli(LightningCLI):
     """Builds trainer, module and data from YAML and overrides."""
@@ -44,13 +50,19 @@ class TrainCli(LightningCLI):
         return super().init_parser(**{**kwargs, "exit_on_error": False})
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
-        """Log to CSV and TensorBoard below the run's folder unless loggers are configured."""
-        config = self.config.get(str(self.subcommand), self.config)["trainer"]
+        """Log to CSV and TensorBoard below the run's folder, show a bar, unless others are configured."""
+        config = self.config_init[str(self.subcommand)]["trainer"]
         if config.get("logger") is None:
             folder = config.get("default_root_dir") or "."
             kwargs["logger"] = [CSVLogger(folder, name="csv"), TensorBoardLogger(folder, name="tensorboard")]
-        kwargs["plugins"] = [*(config.get("plugins") or []), WholeCheckpoints()]
-        return super().instantiate_trainer(**kwargs)
+        kwargs["plugins"] = [*_listed(config.get("plugins")), WholeCheckpoints()]
+        callbacks = _listed(config.get("callbacks"))
+        if config.get("enable_progress_bar") is not False and not any(
+            isinstance(callback, ProgressBar) for callback in callbacks
+        ):
+            # Each refresh waits for the device.
+            callbacks = [*callbacks, TQDMProgressBar(refresh_rate=REFRESH_STEPS)]
+        return super().instantiate_trainer(**kwargs, callbacks=callbacks)
 
     def before_fit(self) -> None:
         """Resolve ``--ckpt_path last``, which would else start anew without one; execute no checkpoint.
@@ -68,6 +80,17 @@ class TrainCli(LightningCLI):
             config["ckpt_path"] = str(last)
             load_picking(last)
 
+    def fit(self, **kwargs: Any) -> None:
+        """Train, on one device or many."""
+        last = checkpoint_folder(self.trainer.default_root_dir) / "last.ckpt"
+        try:
+            with watched_ranks(self.trainer, last):
+                self.trainer.fit(**kwargs)
+        except SystemExit as error:
+            if isinstance(error.__context__, KeyboardInterrupt):  # which Lightning keeps to itself
+                raise KeyboardInterrupt from None
+            raise
+
 
 def train(arguments: Sequence[str]) -> None:
     """Run the training that command-line arguments describe.
@@ -80,8 +103,18 @@ def train(arguments: Sequence[str]) -> None:
     """
     for name in ("pytorch_lightning", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    if getattr(rank_zero_only, "rank", 0):
+        logging.getLogger("drummernet.stems").setLevel(logging.ERROR)  # rank 0 names the files left out
     for message in EXPECTED_WARNINGS:
         warnings.filterwarnings("ignore", message=message)
+    try:
+        _fit(arguments)
+    except (InputError, OSError, KeyboardInterrupt):
+        let_rank_zero_speak()
+        raise
+
+
+def _fit(arguments: Sequence[str]) -> None:
     for checkpoint in _values_of("--ckpt_path", arguments):
         if checkpoint != "last":
             load_picking(checkpoint)  # names what is wrong with a file that is no checkpoint
@@ -122,6 +155,10 @@ def _values_of(option: str, arguments: Sequence[str]) -> list[str]:
     """Return what arguments give an option, as ``OPTION VALUE`` or ``OPTION=VALUE``."""
     joined = [word.removeprefix(f"{option}=") for word in arguments if word.startswith(f"{option}=")]
     return joined + [value for name, value in pairwise(arguments) if name == option]
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def _one_line(error: Exception) -> str:

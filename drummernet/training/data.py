@@ -1,6 +1,5 @@
 """Batches of unlabelled crops, and annotated tracks to watch the training by."""
 
-import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,9 @@ from torch.utils.data import DataLoader, Sampler
 from drummernet.errors import InputError
 from drummernet.evaluation.readers import read_dataset
 from drummernet.evaluation.tracks import Track
-from drummernet.stems.corpus import Corpus, find_stems
+from drummernet.stems.corpus import Corpus, open_corpus
 from drummernet.stems.crops import CropDataset
-
-NAMED_AT_MOST = 5
-"""Unusable files of a corpus that are named one by one."""
-
-_logger = logging.getLogger(__name__)
+from drummernet.stems.resident import CropPlaces, ResidentStems, fits_on
 
 
 class RunSampler(Sampler[list[int]]):
@@ -48,15 +43,15 @@ class RunSampler(Sampler[list[int]]):
 
 
 class StemDataModule(pl.LightningDataModule):
-    """Random crops of a folder of stems.
+    """Random crops of stems; a prepared corpus that fits is held in the memory of a CUDA device.
 
     Args:
-        corpus: A folder with audio files of any format and rate.
+        corpus: A folder with audio files of any format and rate, or what ``drummernet prepare`` made of one.
         validation: An annotated folder (``folder`` layout) to score during training, never to train on.
         batch_size: B, per device.
         crop_seconds: Length of a crop.
         seed: With the item number it decides crop and kit.
-        workers: Processes that decode.
+        workers: Processes that draw and decode.
     """
 
     def __init__(
@@ -81,35 +76,45 @@ class StemDataModule(pl.LightningDataModule):
         self.seed = seed
         self.workers = workers
         self.items_seen = 0
+        self.resident: ResidentStems | None = None
 
     def setup(self, stage: str) -> None:
-        """Index the corpus and read the annotations.
+        """Open the corpus and read the annotations.
 
         Raises:
             InputError: if there is no readable stem, or an annotation is wrong.
         """
-        self.corpus: Corpus = find_stems(self.corpus_folder)
-        for path, reason in self.corpus.rejected[:NAMED_AT_MOST]:
-            _logger.warning("left out: %s: %s", path, reason)
-        if len(self.corpus.rejected) > NAMED_AT_MOST:
-            _logger.warning("left out: %d files in all", len(self.corpus.rejected))
+        self.corpus: Corpus = open_corpus(self.corpus_folder)
         self.tracks: list[Track] = []
         if self.validation_folder is not None:
             self.tracks = [
                 t for t in read_dataset("folder", self.validation_folder) if t.audio_path is not None
             ]
 
+    def teardown(self, stage: str) -> None:
+        """Give back the device's memory."""
+        self.resident = None
+
     def train_dataloader(self) -> DataLoader:
-        """Return batches ``{"audio": (B, N), "item": (B,)}`` from the next item on."""
+        """Return batches from the next item on: ``{"audio": (B, N), "item": (B,)}`` on the device.
+
+        Before :meth:`transfer_batch_to_device`, crops of stems that the device holds are only places.
+        """
         assert self.trainer is not None
+        device = self.trainer.strategy.root_device
+        crops = CropDataset(self.corpus, self.seed, self.crop_seconds)
+        options: dict[str, Any] = {"dataset": crops}
+        if self.resident is None and fits_on(self.corpus, device):
+            self.resident = ResidentStems(self.corpus, crops.samples, device)
+        if self.resident is not None:
+            options = {"dataset": CropPlaces(crops, self.resident.corpus), "collate_fn": _itself}
         rank, ranks = self.trainer.global_rank, self.trainer.world_size
-        sampler = RunSampler(lambda: self.items_seen, self.batch_size, rank, ranks)
         return DataLoader(
-            CropDataset(self.corpus, self.seed, self.crop_seconds),
-            batch_sampler=sampler,
+            **options,
+            batch_sampler=RunSampler(lambda: self.items_seen, self.batch_size, rank, ranks),
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
-            pin_memory=torch.cuda.is_available(),
+            pin_memory=device.type == "cuda",
         )
 
     def val_dataloader(self) -> DataLoader | list[DataLoader]:
@@ -123,10 +128,12 @@ class StemDataModule(pl.LightningDataModule):
         return DataLoader(padded[rank::ranks], batch_size=None, collate_fn=_itself)  # type: ignore[arg-type]
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        """Move the audio only: item numbers decide the kits on the host."""
-        if isinstance(batch, dict):
-            return {**batch, "audio": batch["audio"].to(device, non_blocking=True)}
-        return batch
+        """Move the audio, or cut it out there; item numbers decide the kits on the host."""
+        if not isinstance(batch, dict):
+            return batch
+        if self.resident is not None:
+            return {"audio": self.resident.crops(batch["place"]), "item": batch["item"]}
+        return {**batch, "audio": batch["audio"].to(device, non_blocking=True)}
 
     def state_dict(self) -> dict[str, Any]:
         """Return how many items the run has trained on, over all ranks, and what decides the next ones."""
@@ -145,5 +152,5 @@ class StemDataModule(pl.LightningDataModule):
         self.items_seen = state_dict["items_seen"]
 
 
-def _itself(track: Track | None) -> Track | None:
-    return track
+def _itself(batch: Any) -> Any:
+    return batch

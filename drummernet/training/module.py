@@ -7,6 +7,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from torch.nn.parallel import DistributedDataParallel
 
 from drummernet.components import THREE_CLASSES
 from drummernet.errors import InputError
@@ -53,9 +54,18 @@ class TranscriberTraining(pl.LightningModule):
         self.last_activations: Activations | None = None
         self._counts: list[torch.Tensor] = []
 
+    def setup(self, stage: str) -> None:
+        """Keep DDP from sending the buffers, the kits among them, at every step: all ranks have the same."""
+        names = [name for name, _ in self.named_buffers()]
+        DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(self, names)
+
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Return Adam over the transcriber's parameters."""
-        return torch.optim.Adam(self.transcriber.parameters(), lr=self.learning_rate)
+        """Return Adam over the transcriber's parameters, fused: a quarter of its time on a CPU."""
+        # Lightning refuses to clip the gradients of a fused optimiser in mixed precision.
+        refused = self.trainer.gradient_clip_val and str(self.trainer.precision).endswith("mixed")
+        return torch.optim.Adam(
+            self.transcriber.parameters(), lr=self.learning_rate, fused=None if refused else True
+        )
 
     def training_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
         """Return the loss of a batch ``{"audio": (B, N), "item": (B,)}``."""
@@ -65,10 +75,22 @@ class TranscriberTraining(pl.LightningModule):
         self.last_activations = activations._replace(values=activations.values.detach())
         # Counted here: callbacks that save a checkpoint after the step come before this module's own hooks.
         self._data.items_seen += len(batch["item"]) * self.trainer.world_size
-        self.log("items", float(self._data.items_seen))
-        self.log("loss", loss.detach(), prog_bar=True)
-        self.log_dict({f"loss/{name}": term.detach() for name, term in terms.items()})
+        if self._logs_this_step():
+            self._log_terms(terms)
         return loss
+
+    def _logs_this_step(self) -> bool:
+        # At the others nothing would be written, yet each value costs a copy to the device.
+        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        return every > 0 and (self.trainer.global_step + 1) % every == 0
+
+    def _log_terms(self, terms: dict[str, torch.Tensor]) -> None:
+        """Log the terms of the loss and their sum, each the mean over the ranks, and the items so far."""
+        values = torch.stack([term.detach() for term in terms.values()])
+        means = self.trainer.strategy.reduce(values, reduce_op="mean")
+        self.log("items", float(self._data.items_seen))
+        self.log("loss", means.sum(), prog_bar=True)
+        self.log_dict({f"loss/{name}": mean for name, mean in zip(terms, means, strict=True)})
 
     def validation_step(self, track: Track | None, batch_idx: int) -> None:
         """Count matches, false and missed hits of each class in one annotated track."""

@@ -8,11 +8,11 @@ neighbours in time.
 from collections.abc import Callable
 
 import torch
-from entmax import sparsemax
 from torch.nn import functional as F
 
 from drummernet.errors import InputError
 from drummernet.transcriber.part import Part
+from drummernet.transcriber.simplex import sparsemax
 
 BLOCK_SAMPLES = 1024
 """The block of the time gate, 64 ms. Audio is zero-padded on the right to a multiple of it."""
@@ -33,19 +33,17 @@ def in_time_blocks(
     return projection(blocks).flatten(-2)[..., :steps]
 
 
-def with_rest(projection: Callable[[torch.Tensor], torch.Tensor], logits: torch.Tensor) -> torch.Tensor:
-    """Project the last axis together with one more value of 0 that is dropped afterwards.
-
-    Without it a gate sums to 1 everywhere and cannot say that nothing happens.
-    """
-    return projection(F.pad(logits, (0, 1)))[..., :-1]
+def in_float(logits: torch.Tensor) -> torch.Tensor:
+    """Return half-precision logits in float32: a threshold is a difference of sums, and gates are cheap."""
+    return logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
 
 
 class SparsemaxGates(Part):
     """The published pair: sparsemax over components times sparsemax over blocks of time.
 
     Args:
-        rest: Give each gate a rest channel of value 0 (:func:`with_rest`).
+        rest: Give each gate a rest channel: one more value of 0 that is dropped afterwards. Without it a gate
+            sums to 1 everywhere and cannot say that nothing happens.
         blended: Start from smooth gates, ``sigmoid(z)`` for the components and softmax over time, and let
             the trainer move :attr:`sharpness` from 0 to 1. Outside its support sparsemax passes no gradient,
             so components that lose at the start would stay dead.
@@ -62,21 +60,17 @@ class SparsemaxGates(Part):
         self.blended = blended
         self.register_buffer("sharpness", torch.tensor(0.0 if blended else 1.0))
 
-    def _project(
-        self, projection: Callable[[torch.Tensor], torch.Tensor], logits: torch.Tensor
-    ) -> torch.Tensor:
-        return with_rest(projection, logits) if self.rest else projection(logits)
-
     def forward(self, logits: torch.Tensor, block_steps: int) -> torch.Tensor:
-        """Gate logits (B, K, T); returns activations (B, K, T)."""
+        """Gate logits (B, K, T); returns activations (B, K, T), in float32 for half-precision logits."""
+        logits = in_float(logits)
 
         def sparse(z: torch.Tensor) -> torch.Tensor:
-            return self._project(lambda v: sparsemax(v, dim=-1), z)
+            return sparsemax(z, -1, self.rest)
 
         def smooth(z: torch.Tensor) -> torch.Tensor:
-            return self._project(lambda v: torch.softmax(v, dim=-1), z)
+            return torch.softmax(F.pad(z, (0, 1)), -1)[..., :-1] if self.rest else torch.softmax(z, -1)
 
-        over_components = sparse(logits.transpose(1, 2)).transpose(1, 2)
+        over_components = sparsemax(logits, 1, self.rest)
         over_time = in_time_blocks(sparse, logits, block_steps)
         if not self.blended:
             return over_components * over_time
@@ -92,8 +86,8 @@ class SoftmaxGates(Part):
         super().__init__()
 
     def forward(self, logits: torch.Tensor, block_steps: int) -> torch.Tensor:
-        """Gate logits (B, K, T); returns activations (B, K, T)."""
-        shares = torch.softmax(logits, dim=1)
+        """Gate logits (B, K, T); returns activations (B, K, T), in float32 for half-precision logits."""
+        shares = torch.softmax(in_float(logits), dim=1)
         return in_time_blocks(lambda v: torch.softmax(v, dim=-1), shares, block_steps)
 
 

@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from drummernet.transcriber.part import Part
+from drummernet.transcriber.scan import gru, gru_last
 
 
 class PaperRecurrent(Part):
@@ -32,11 +33,11 @@ class PaperRecurrent(Part):
 
     def forward(self, r: torch.Tensor) -> torch.Tensor:
         """Map r (B, C, T) to (B, K, T)."""
-        x = F.elu(self.first(r.transpose(1, 2))[0])
-        x = F.elu(self.second(x)[0])
-        batch, steps, channels = x.shape
-        _, last = self.channels(x.reshape(batch * steps, channels, 1))
-        return F.elu(last[0]).view(batch, steps, -1).transpose(1, 2)
+        x = F.elu(gru(self.second, F.elu(gru(self.first, r))))
+        # The scan leaves the batch innermost: steps before items, so that nothing is copied.
+        sequences = x.permute(2, 0, 1).flatten(0, 1).unsqueeze(1)
+        last = gru_last(self.channels, sequences).unflatten(0, (x.shape[2], x.shape[0]))
+        return F.elu(last.permute(1, 2, 0).contiguous())
 
 
 class ReleaseRecurrent(Part):
@@ -55,10 +56,11 @@ class ReleaseRecurrent(Part):
 
     def forward(self, r: torch.Tensor) -> torch.Tensor:
         """Map r (B, C, T) to (B, K, T)."""
-        x = F.elu(self.first(r.transpose(1, 2))[0])
-        x = F.elu(self.second(x)[0])
-        scanned, _ = self.channels(x.reshape(-1, x.shape[-1], 1))
-        return F.elu(scanned).view(x.shape).transpose(1, 2)
+        x = F.elu(gru(self.second, F.elu(gru(self.first, r))))
+        # The scan leaves the batch innermost: steps before items, so that nothing is copied.
+        sequences = x.permute(2, 0, 1).flatten(0, 1).unsqueeze(1)
+        scanned = gru(self.channels, sequences).squeeze(1).unflatten(0, (x.shape[2], x.shape[0]))
+        return F.elu(scanned.permute(1, 2, 0).contiguous())
 
 
 class ConvolutionHead(Part):

@@ -10,6 +10,7 @@ from drummernet.components import COMPONENTS
 from drummernet.transcriber.contract import Activations, Transcriber
 from drummernet.transcriber.gates import BLOCK_SAMPLES, SoftmaxGates, SparsemaxGates, block_steps_of
 from drummernet.transcriber.mel import mel_filterbank
+from drummernet.transcriber.scan import gru
 
 
 class SpectralTranscriber(Transcriber):
@@ -74,5 +75,5 @@ class SpectralTranscriber(Transcriber):
         steps = -(-audio.shape[-1] // self.hop_samples)
         x = self.convolutions(self.spectra(F.pad(audio, (0, -audio.shape[-1] % BLOCK_SAMPLES))))
         x = F.elu(self.mix(x.flatten(1, 2).transpose(1, 2)))
-        logits = self.out(self.gru(x)[0]).transpose(1, 2)
+        logits = self.out(gru(self.gru, x.transpose(1, 2)).transpose(1, 2)).transpose(1, 2)
         return Activations(self.gates(logits, self.block_steps)[..., :steps], self.hop_samples)

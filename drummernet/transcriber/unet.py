@@ -8,14 +8,19 @@ from itertools import pairwise
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
+from drummernet.transcriber.first_level import first_level
+from drummernet.transcriber.maps import convolve, double, elu, elu_of_maxima, in_slices, maxima
 from drummernet.transcriber.part import Part
 
 DEPTH = 10
 LEVELS_UP = 6
 KERNEL = 3
 HOP_SAMPLES = 2 ** (DEPTH - LEVELS_UP)
+
+
+def _convolutions(modules: nn.ModuleList) -> list[nn.Conv1d]:
+    return [module for module in modules if isinstance(module, nn.Conv1d)]
 
 
 class Encoder(nn.Module):
@@ -31,6 +36,7 @@ class Encoder(nn.Module):
     def __init__(self, first_channels: int, channels: int, padding: int, bias: bool) -> None:
         super().__init__()
         self.first = nn.Conv1d(1, first_channels, KERNEL, padding=padding, bias=bias)
+        self.channels = channels
         widths = [first_channels] + [channels] * DEPTH
         self.levels = nn.ModuleList(
             nn.Conv1d(a, b, KERNEL, padding=padding, bias=bias) for a, b in pairwise(widths)
@@ -40,32 +46,24 @@ class Encoder(nn.Module):
         """Encode audio (B, N).
 
         Returns:
-            The bottom (B, C, about N / 1024) and, finest first, the maps before pooling of the levels that
-            have a counterpart on the way up, (B, C, about N / 16) to (B, C, about N / 512).
+            The bottom (B, about N / 1024, C) and, finest first, the maps before pooling of the levels that
+            have a counterpart on the way up, (B, about N / 16, C) to (B, about N / 512, C).
         """
-        x = F.elu(self.first(audio.unsqueeze(1)))
+        level_1, *levels = _convolutions(self.levels)
+        x = first_level(audio, self.first, level_1)
+        for convolution in levels[:-LEVELS_UP]:
+            x = elu_of_maxima(convolve(x, convolution))
         maps = []
-        for level, convolution in enumerate(self.levels):
-            x = convolution(x)
-            if level < DEPTH - LEVELS_UP:
-                # ELU is monotonic: pooling first gives the same values for half of the exponentials.
-                x = F.elu(F.max_pool1d(x, 2))
-            else:
-                x = F.elu(x)
-                maps.append(x)
-                x = F.max_pool1d(x, 2)
+        for convolution in levels[-LEVELS_UP:]:
+            maps.append(elu(convolve(x, convolution)))
+            x = maxima(maps[-1])
         return x, maps
 
 
-def double(x: torch.Tensor) -> torch.Tensor:
-    """Upsample (B, C, T) to (B, C, 2T) linearly."""
-    return F.interpolate(x, scale_factor=2, mode="linear", align_corners=False)
-
-
 def crop_to(x: torch.Tensor, length: int) -> torch.Tensor:
-    """Return the middle ``length`` values of (B, C, T)."""
-    start = (x.shape[-1] - length) // 2
-    return x[..., start : start + length]
+    """Return the middle ``length`` values of (B, T, C)."""
+    start = (x.shape[1] - length) // 2
+    return x[:, start : start + length]
 
 
 class PaperUnet(Part):
@@ -87,9 +85,12 @@ class PaperUnet(Part):
 
     def forward(self, audio: torch.Tensor) -> torch.Tensor:
         """Map audio (B, N), N a multiple of 1,024, to r (B, C, N / 16)."""
+        return in_slices(self._maps, audio, self.encoder.channels).transpose(1, 2)
+
+    def _maps(self, audio: torch.Tensor) -> torch.Tensor:
         x, maps = self.encoder(audio)
-        for convolution, finer in zip(self.ups, reversed(maps), strict=True):
-            x = F.elu(convolution(torch.cat((double(x), finer), 1)))
+        for convolution, finer in zip(_convolutions(self.ups), reversed(maps), strict=True):
+            x = elu(convolve(torch.cat((double(x), finer), 2), convolution))
         return x
 
 
@@ -116,9 +117,12 @@ class ReleaseUnet(Part):
 
     def forward(self, audio: torch.Tensor) -> torch.Tensor:
         """Map audio (B, N), N a multiple of 1,024 from 9,216, to r (B, 2C, N / 16 - 510)."""
+        return in_slices(self._maps, audio, self.encoder.channels).transpose(1, 2)
+
+    def _maps(self, audio: torch.Tensor) -> torch.Tensor:
         x, maps = self.encoder(audio)
-        x = F.elu(self.bottom(x))
-        for convolution, finer in zip(self.ups, reversed(maps), strict=True):
-            x = double(F.elu(convolution(x)))
-            x = torch.cat((x, crop_to(finer, x.shape[-1])), 1)
-        return F.elu(self.last(x))
+        x = elu(convolve(x, self.bottom))
+        for convolution, finer in zip(_convolutions(self.ups), reversed(maps), strict=True):
+            x = double(elu(convolve(x, convolution)))
+            x = torch.cat((x, crop_to(finer, x.shape[1])), 2)
+        return elu(convolve(x, self.last))

@@ -1,0 +1,144 @@
+"""What a config describes is built alike by the recipe and by LightningCLI."""
+
+import pytest
+import yaml
+from pytorch_lightning.cli import LightningCLI
+
+from drummernet.errors import InputError
+from drummernet.resources import resource_folder
+from drummernet.training.callbacks import ActivationStatistics, GateBlend, RunCheckpoint
+from drummernet.training.data import StemDataModule
+from drummernet.training.module import TranscriberTraining
+from drummernet.training.recipe import build_callbacks, build_data, build_model, read_recipe
+
+CONFIGS = resource_folder("configs")
+NAMES = [path.relative_to(CONFIGS).with_suffix("").as_posix() for path in sorted(CONFIGS.rglob("*.yaml"))]
+
+
+@pytest.mark.filterwarnings("ignore:LightningCLI's args")
+@pytest.mark.parametrize("name", NAMES)
+def test_every_config_is_built_as_by_lightning_cli(name, tmp_path):
+    names = ["paper", name] if name.startswith("ablations/") else [name]
+    words = [word for each in names for word in ("--config", str(CONFIGS / f"{each}.yaml"))]
+    words += ["--data.corpus", "STEMS", "--data.batch_size", "7", "--trainer.logger", "false"]
+    cli = LightningCLI(TranscriberTraining, StemDataModule, args=words, run=False, save_config_callback=None)
+    recipe = read_recipe(names, {"data.corpus": "STEMS", "data.batch_size": 7})
+    model, data, callbacks = build_model(recipe), build_data(recipe), build_callbacks(recipe)
+    assert model.transcriber.describe() == cli.model.transcriber.describe()
+    assert list(model.state_dict()) == list(cli.model.state_dict())
+    assert [type(m) for m in model.modules()] == [type(m) for m in cli.model.modules()]
+    for key in ("learning_rate", "picker"):
+        assert getattr(model, key) == getattr(cli.model, key)
+    synthesizers = [m.objective.synthesizer for m in (model, cli.model)]
+    assert synthesizers[0].draw == synthesizers[1].draw
+    assert synthesizers[0].bank.equal(synthesizers[1].bank)
+    for name in ("corpus_folder", "validation_folder", "batch_size", "crop_seconds", "seed", "workers"):
+        assert getattr(data, name) == getattr(cli.datamodule, name)
+    wanted = [c for c in cli.trainer.callbacks if type(c).__module__.startswith("drummernet.")]
+    assert sorted(map(str, map(type, callbacks))) == sorted(map(str, map(type, wanted)))
+
+
+def write(path, content: str):
+    path.write_text(content, encoding="utf-8")
+    return path
+
+
+def test_later_files_change_earlier_ones(tmp_path):
+    first = write(
+        tmp_path / "a.yaml",
+        "model: {transcriber: {class_path: A, init_args: {x: 1, y: [1, 2]}}}\ndata: {seed: 3}\n",
+    )
+    same = write(tmp_path / "b.yaml", "model: {transcriber: {init_args: {y: [3], z: {u: 1}}}}\n")
+    other = write(tmp_path / "c.yaml", "model: {transcriber: {class_path: B, init_args: {z: 2}}}\n")
+    merged = read_recipe([first, same], {"data.batch_size": 8, "data.seed": 4})
+    arguments = {"x": 1, "y": [3], "z": {"u": 1}}
+    assert merged.content == {
+        "model": {"transcriber": {"class_path": "A", "init_args": arguments}},
+        "data": {"seed": 4, "batch_size": 8},
+        "trainer": {},
+    }
+    replaced = read_recipe([first, other]).content["model"]["transcriber"]
+    assert replaced == {"class_path": "B", "init_args": {"z": 2}}
+    null = write(tmp_path / "d.yaml", "model: {transcriber: null}\n")
+    assert read_recipe([first, null]).content["model"] == {"transcriber": None}
+
+
+def test_overrides_and_callbacks_reach_what_is_built(tmp_path):
+    overrides = {"model.learning_rate": 1, "model.transcriber.init_args.n_ffts": [256], "model.picker": None}
+    recipe = read_recipe(["quickstart"], overrides)
+    model = build_model(recipe)
+    assert model.learning_rate == 1
+    assert model.transcriber.describe()["init_args"]["n_ffts"] == [256]
+    assert model.picker.threshold == 0.2
+    blend, statistics, checkpoint = build_callbacks(recipe)
+    assert isinstance(blend, GateBlend)
+    assert blend.steps == 200
+    assert isinstance(statistics, ActivationStatistics)
+    assert isinstance(checkpoint, RunCheckpoint)
+    assert build_callbacks(read_recipe([])) == []
+    small = write(tmp_path / "small.yaml", "model: {learning_rate: 1e-3}\n")  # text, to YAML 1.1
+    assert build_model(read_recipe(["quickstart", small])).learning_rate == 1e-3
+
+
+TRANSCRIBER = "drummernet.transcriber.spectral.SpectralTranscriber"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{modell: {}}", r"modell: unknown 'modell'; did you mean 'model'"),
+        ("{model: 5}", "model: 5 is not a mapping"),
+        ("[1]", r"config: \[1\] is not a mapping"),
+        ("{", "YAML: "),
+        ("{model: {learning_rat: 5}}", "model.learning_rat: no argument of .*'learning_rate'.* it has 5"),
+        ("{model: {learning_rate: high}}", "model.learning_rate: 'high' is not float"),
+        ("{model: {learning_rate: true}}", "model.learning_rate: True is not float"),
+        ("{model: {learning_rate: -1}}", "learning_rate: -1 is not positive"),
+        (
+            "{model: {transcriber: {init_args: {hiden: 9}}}}",
+            r"transcriber\.init_args\.hiden: .*'hidden'.* has 9",
+        ),
+        ("{model: {transcriber: {args: {}}}}", r"model\.transcriber\.args: unknown 'args'.*'init_args'"),
+        ("{model: {transcriber: {class_path: os.system}}}", "class_path: 'os.system' is no class of drumm"),
+        ("{model: {transcriber: {class_path: drummernet.cli.sys}}}", "class_path: .* is no class of drumm"),
+        ("{model: {transcriber: {class_path: drummernet.no.T}}}", "class_path: .* does not exist"),
+        (
+            "{model: {transcriber: {class_path: drummernet.transcriber.gates.SoftmaxGates}}}",
+            "class_path: .*SoftmaxGates' is no Transcriber",
+        ),
+        (f"{{model: {{transcriber: {{class_path: {TRANSCRIBER}}}}}}}", "SpectralTranscriber lacks 'gates'"),
+        ("{model: {transcriber: spectral}}", "model.transcriber: 'spectral' is not Transcriber"),
+        ("{model: {picker: {treshold: 1}}}", "model.picker.treshold: .*'threshold'.* it has 1"),
+        (
+            "{model: {objective: {init_args: {synthesizer: {init_args: {draw: x}}}}}}",
+            "draw: 'x' is not .*batch",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_by_file_field_and_value(content, message, tmp_path):
+    path = write(tmp_path / "mine.yaml", content)
+    with pytest.raises(InputError, match=message) as caught:
+        build_model(read_recipe(["quickstart", path] if "lacks" not in message else [path, "ablations/noe"]))
+    assert "\n" not in str(caught.value)
+    if "not positive" not in message:
+        assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_what_overrides_do_wrong_is_named():
+    with pytest.raises(
+        InputError, match=r"overrides: data\.batchsize: no argument of .*'batch_size'.* it has 8"
+    ):
+        build_data(read_recipe(["paper"], {"data.corpus": "x", "data.batchsize": 8}))
+    with pytest.raises(InputError, match="overrides: optimizer: unknown 'optimizer'"):
+        read_recipe(["paper"], {"optimizer.lr": 8})
+    with pytest.raises(InputError, match="no_such: configs: no such file"):
+        read_recipe(["no_such"])
+
+
+def test_a_field_is_blamed_on_the_file_that_set_it_last(tmp_path):
+    first = write(tmp_path / "first.yaml", yaml.safe_dump({"data": {"corpus": "x", "batch_size": "many"}}))
+    second = write(tmp_path / "second.yaml", yaml.safe_dump({"data": {"seed": 0.5}}))
+    with pytest.raises(InputError, match=r"first\.yaml: data\.batch_size: 'many' is not int"):
+        build_data(read_recipe([first, second]))
+    with pytest.raises(InputError, match=r"second\.yaml: data\.seed: 0\.5 is not int"):
+        build_data(read_recipe([first, second], {"data.batch_size": 2}))
