@@ -1,10 +1,14 @@
 """What every transcriber takes and gives."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 
 from drummernet.transcriber.part import Part
+
+Stage = Callable[[torch.Tensor], torch.Tensor]
+"""A part of a transcriber, from the tensor that the part before it gave to that of the next."""
 
 
 class Activations(NamedTuple):

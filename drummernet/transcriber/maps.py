@@ -13,16 +13,22 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 MAP_VALUES = 2**22
-"""The most values of a map at half the rate of the audio that a CPU works on at a time: 16 MiB."""
+"""The most values of maps that a CPU works on at a time: 16 MiB."""
 
 
 def in_slices(
-    network: Callable[[torch.Tensor], torch.Tensor], audio: torch.Tensor, channels: int
+    network: Callable[[torch.Tensor], torch.Tensor], audio: torch.Tensor, map_values: int
 ) -> torch.Tensor:
-    """Apply a network to audio (B, N), on a CPU to so many items at once that maps stay in the cache."""
+    """Apply a network to audio (B, N), on a CPU to so many items at once that maps stay in the cache.
+
+    Args:
+        network: From audio to anything with the same items.
+        audio: The batch.
+        map_values: What the large maps of an item hold.
+    """
     if audio.device.type != "cpu":
         return network(audio)
-    items = max(1, MAP_VALUES // (audio.shape[1] // 2 * channels))
+    items = max(1, MAP_VALUES // map_values)
     return torch.cat([network(part) for part in audio.split(items)])
 
 

@@ -6,11 +6,48 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from drummernet.transcriber.contract import Stage
 from drummernet.transcriber.part import Part
 from drummernet.transcriber.scan import gru, gru_last
 
 
-class PaperRecurrent(Part):
+def _elu(x: torch.Tensor) -> torch.Tensor:
+    """Apply ELU to what nobody else holds."""
+    return F.elu(x, inplace=not torch.is_grad_enabled())
+
+
+class ThreeGrus(Part):
+    """Three GRUs, each followed by ELU: two over time, the last one along the channel axis."""
+
+    first: nn.GRU
+    second: nn.GRU
+    channels: nn.GRU
+
+    def stages(self) -> dict[str, Stage]:
+        """Return the three layers by name, in the order in which they are applied."""
+        return {
+            "gru_1": lambda r: _elu(gru(self.first, r)),
+            "gru_2": lambda x: _elu(gru(self.second, x)),
+            "gru_channels": self._over_channels,
+        }
+
+    def forward(self, r: torch.Tensor) -> torch.Tensor:
+        """Map r (B, C, T) to (B, K, T)."""
+        for stage in self.stages().values():
+            r = stage(r)
+        return r
+
+    def _over_channels(self, x: torch.Tensor) -> torch.Tensor:
+        raise NotImplementedError
+
+
+def _sequences(x: torch.Tensor) -> torch.Tensor:
+    """Return maps (B, C, T) as sequences of numbers along C, (T * B, 1, C)."""
+    # The scan leaves the batch innermost: steps before items, so that nothing is copied.
+    return x.permute(2, 0, 1).flatten(0, 1).unsqueeze(1)
+
+
+class PaperRecurrent(ThreeGrus):
     """The published three GRUs, 129,462 parameters by default.
 
     Over time, both ways; over time, forwards; then along the channel axis: at every step the second GRU's
@@ -31,16 +68,12 @@ class PaperRecurrent(Part):
         self.second = nn.GRU(2 * first_hidden, second_hidden, batch_first=True)
         self.channels = nn.GRU(1, components, batch_first=True)
 
-    def forward(self, r: torch.Tensor) -> torch.Tensor:
-        """Map r (B, C, T) to (B, K, T)."""
-        x = F.elu(gru(self.second, F.elu(gru(self.first, r))))
-        # The scan leaves the batch innermost: steps before items, so that nothing is copied.
-        sequences = x.permute(2, 0, 1).flatten(0, 1).unsqueeze(1)
-        last = gru_last(self.channels, sequences).unflatten(0, (x.shape[2], x.shape[0]))
-        return F.elu(last.permute(1, 2, 0).contiguous())
+    def _over_channels(self, x: torch.Tensor) -> torch.Tensor:
+        last = gru_last(self.channels, _sequences(x)).unflatten(0, (x.shape[2], x.shape[0]))
+        return _elu(last.permute(1, 2, 0).contiguous())
 
 
-class ReleaseRecurrent(Part):
+class ReleaseRecurrent(ThreeGrus):
     """The GRUs of the 2019 code, 8,619 parameters by default: a 1→1 GRU without bias scans the K channels.
 
     Args:
@@ -54,13 +87,9 @@ class ReleaseRecurrent(Part):
         self.second = nn.GRU(2 * components, components, batch_first=True)
         self.channels = nn.GRU(1, 1, batch_first=True, bias=False)
 
-    def forward(self, r: torch.Tensor) -> torch.Tensor:
-        """Map r (B, C, T) to (B, K, T)."""
-        x = F.elu(gru(self.second, F.elu(gru(self.first, r))))
-        # The scan leaves the batch innermost: steps before items, so that nothing is copied.
-        sequences = x.permute(2, 0, 1).flatten(0, 1).unsqueeze(1)
-        scanned = gru(self.channels, sequences).squeeze(1).unflatten(0, (x.shape[2], x.shape[0]))
-        return F.elu(scanned.permute(1, 2, 0).contiguous())
+    def _over_channels(self, x: torch.Tensor) -> torch.Tensor:
+        scanned = gru(self.channels, _sequences(x)).squeeze(1).unflatten(0, (x.shape[2], x.shape[0]))
+        return _elu(scanned.permute(1, 2, 0).contiguous())
 
 
 class ConvolutionHead(Part):
@@ -85,6 +114,10 @@ class ConvolutionHead(Part):
         super().__init__()
         widths = (in_channels, first_channels, second_channels, components)
         self.layers = nn.ModuleList(nn.Conv1d(a, b, kernel, padding=kernel // 2) for a, b in pairwise(widths))
+
+    def stages(self) -> dict[str, Stage]:
+        """Return the head as a single stage."""
+        return {"convolutions": self}
 
     def forward(self, r: torch.Tensor) -> torch.Tensor:
         """Map r (B, C, T) to (B, K, T)."""

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from drummernet.components import COMPONENTS
 from drummernet.transcriber.contract import Activations, Transcriber
 from drummernet.transcriber.gates import BLOCK_SAMPLES, SoftmaxGates, SparsemaxGates, block_steps_of
+from drummernet.transcriber.maps import in_slices
 from drummernet.transcriber.mel import mel_filterbank
 from drummernet.transcriber.scan import gru
 
@@ -39,6 +40,7 @@ class SpectralTranscriber(Transcriber):
         self.hop_samples = hop_samples
         self.block_steps = block_steps_of(hop_samples)
         self.n_ffts = tuple(n_ffts)
+        self.map_values = 5 * channels * bands  # per step: two convolutions with what follows them
         self.gates = gates
         for n_fft in self.n_ffts:
             self.register_buffer(f"filters_{n_fft}", mel_filterbank(n_fft, bands), persistent=False)
@@ -70,10 +72,15 @@ class SpectralTranscriber(Transcriber):
             channels.append(torch.log10(mel + 1e-5))
         return torch.stack(channels, 1)
 
+    def _maps(self, audio: torch.Tensor) -> torch.Tensor:
+        """Return (B, T, 2 * hidden) of audio (B, N)."""
+        x = self.convolutions(self.spectra(audio))
+        return F.elu(self.mix(x.flatten(1, 2).transpose(1, 2)))
+
     def forward(self, audio: torch.Tensor) -> Activations:
         """Transcribe audio (B, N) into ceil(N / hop) steps from sample 0."""
         steps = -(-audio.shape[-1] // self.hop_samples)
-        x = self.convolutions(self.spectra(F.pad(audio, (0, -audio.shape[-1] % BLOCK_SAMPLES))))
-        x = F.elu(self.mix(x.flatten(1, 2).transpose(1, 2)))
+        padded = F.pad(audio, (0, -audio.shape[-1] % BLOCK_SAMPLES))
+        x = in_slices(self._maps, padded, steps * self.map_values)
         logits = self.out(gru(self.gru, x.transpose(1, 2)).transpose(1, 2)).transpose(1, 2)
         return Activations(self.gates(logits, self.block_steps)[..., :steps], self.hop_samples)

@@ -85,7 +85,7 @@ class PaperUnet(Part):
 
     def forward(self, audio: torch.Tensor) -> torch.Tensor:
         """Map audio (B, N), N a multiple of 1,024, to r (B, C, N / 16)."""
-        return in_slices(self._maps, audio, self.encoder.channels).transpose(1, 2)
+        return in_slices(self._maps, audio, audio.shape[1] // 2 * self.encoder.channels).transpose(1, 2)
 
     def _maps(self, audio: torch.Tensor) -> torch.Tensor:
         x, maps = self.encoder(audio)
@@ -117,7 +117,7 @@ class ReleaseUnet(Part):
 
     def forward(self, audio: torch.Tensor) -> torch.Tensor:
         """Map audio (B, N), N a multiple of 1,024 from 9,216, to r (B, 2C, N / 16 - 510)."""
-        return in_slices(self._maps, audio, self.encoder.channels).transpose(1, 2)
+        return in_slices(self._maps, audio, audio.shape[1] // 2 * self.encoder.channels).transpose(1, 2)
 
     def _maps(self, audio: torch.Tensor) -> torch.Tensor:
         x, maps = self.encoder(audio)

@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional as F
 
 from drummernet.components import COMPONENTS
-from drummernet.transcriber.contract import Activations, Transcriber
+from drummernet.transcriber.contract import Activations, Stage, Transcriber
 from drummernet.transcriber.gates import BLOCK_SAMPLES, SoftmaxGates, SparsemaxGates, block_steps_of
 from drummernet.transcriber.recurrent import ConvolutionHead, PaperRecurrent, ReleaseRecurrent
 from drummernet.transcriber.unet import HOP_SAMPLES, PaperUnet, ReleaseUnet
@@ -33,14 +33,21 @@ class WaveTranscriber(Transcriber):
         self.head = head
         self.gates = gates
 
+    def stages(self, samples: int) -> dict[str, Stage]:
+        """Return the parts by name, from audio (B, N = ``samples``) to activations (B, K, T)."""
+        steps = -(-(samples - self.unet.start_sample) // HOP_SAMPLES)
+        return {
+            "unet": lambda audio: self.unet(F.pad(audio, (0, -samples % BLOCK_SAMPLES))),
+            **self.head.stages(),
+            "gates": lambda z: self.gates(z, block_steps_of(HOP_SAMPLES))[..., :steps],
+        }
+
     def forward(self, audio: torch.Tensor) -> Activations:
         """Transcribe audio (B, N), zero-padded on the right to a multiple of 1,024 samples.
 
         Same-length U-nets give ceil(N / 16) steps from sample 0; valid ones lose 4,080 samples per side.
         """
-        samples = audio.shape[-1]
-        r = self.unet(F.pad(audio, (0, -samples % BLOCK_SAMPLES)))
-        values = self.gates(self.head(r), block_steps_of(HOP_SAMPLES))
-        start = self.unet.start_sample
-        steps = min(values.shape[-1], -(-(samples - start) // HOP_SAMPLES))
-        return Activations(values[..., :steps], HOP_SAMPLES, start)
+        values = audio
+        for stage in self.stages(audio.shape[-1]).values():
+            values = stage(values)
+        return Activations(values, HOP_SAMPLES, self.unet.start_sample)

@@ -25,7 +25,8 @@ CONTEXT_SAMPLES = (WINDOW_SAMPLES - KEPT_SAMPLES) // 2
 GRID_SAMPLES = 1024
 """Windows start at multiples of this: hops divide it, and every window's gate blocks are the same."""
 
-GPU_WINDOW_BATCH = 16
+WINDOW_BATCH = 16
+"""Windows per forward pass: the recurrent layers pay per step whatever the number of windows."""
 
 ROUNDING = np.float32(2**20)
 """Activations are multiples of one part of this."""
@@ -79,7 +80,7 @@ def transcribe_file(transcriber: Transcriber, path: Path, picker: Picker = DEFAU
 
 
 def activations_of_audio(
-    transcriber: Transcriber, audio: np.ndarray, window_batch: int | None = None
+    transcriber: Transcriber, audio: np.ndarray, window_batch: int = WINDOW_BATCH
 ) -> np.ndarray:
     """Return the activations (K, T) of a whole recording, T = ceil(N / hop); step t lies at sample t · hop.
 
@@ -93,7 +94,7 @@ def activations_of_audio(
     Args:
         transcriber: F_a.
         audio: (N,) float32 at 16 kHz.
-        window_batch: Windows per forward pass. More than one gain nothing on a CPU, where one is the default.
+        window_batch: Windows per forward pass.
 
     Returns:
         (K, T) float32, rounded to multiples of 2^-20.
@@ -110,8 +111,6 @@ def activations_of_audio(
     if peak <= SILENCE_PEAK:
         return values
     device = next(transcriber.parameters(), torch.empty(0)).device
-    if window_batch is None:
-        window_batch = 1 if device.type == "cpu" else GPU_WINDOW_BATCH
     windows = -(-len(audio) // KEPT_SAMPLES)
     was_training = transcriber.training
     transcriber.eval()
