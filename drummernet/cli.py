@@ -3,7 +3,7 @@
 import argparse
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +26,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parsed = _parser().parse_args(words)
         status: int = parsed.run(parsed)
     except InputError as error:
-        print(f"drummernet: {error}", file=sys.stderr)
+        print(f"drummernet: {_last_line(error)}", file=sys.stderr)
         return WRONG_REQUEST
     except KeyboardInterrupt:
         print("drummernet: interrupted", file=sys.stderr)
         return INTERRUPTED
     except OSError as error:
-        print(f"drummernet: {error.filename}: file: {error.strerror}", file=sys.stderr)
+        known = f"{error.filename}: file: {error.strerror}" if error.filename else _last_line(error)
+        print(f"drummernet: {known}", file=sys.stderr)
         return WRONG_REQUEST
     return status
+
+
+def _last_line(error: Exception) -> str:
+    """Return what an error says; that of a worker process comes at the end of its traceback."""
+    lines = str(error).splitlines() or [repr(error)]
+    return lines[-1].removeprefix("drummernet.errors.InputError: ")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -44,7 +51,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     commands.add_parser("train", help="train on unlabelled stems; see drummernet train --help")
-    parts = (_add_prepare, _add_render, _add_transcribe, _add_evaluate, _add_export, _add_kits, _add_demo)
+    parts = (
+        _add_prepare,
+        _add_render,
+        _add_transcribe,
+        _add_evaluate,
+        _add_export,
+        _add_kits,
+        _add_bench,
+        _add_demo,
+    )
     for add in parts:
         add(commands)
     return parser
@@ -189,6 +205,52 @@ def _pack_kits(parsed: argparse.Namespace) -> int:
 
     paths = pack_kits(parsed.kits.split(","), parsed.out)
     print(f"{len(paths)} kits in {parsed.out}")
+    return DONE
+
+
+def _add_bench(commands: Any) -> None:
+    parser = commands.add_parser("bench", help="speed and memory, part by part")
+    kinds = parser.add_subparsers(required=True, metavar="WHAT")
+    for kind, help_ in (("step", "of a training step"), ("similarity", "of the loss alone")):
+        measured = kinds.add_parser(kind, help=help_)
+        measured.add_argument("--batch", type=int, default=16)
+        measured.add_argument("--seconds", type=float, default=2.0, help="length of the items")
+        measured.add_argument("--corpus", type=Path, help="stems to draw from; else rendered grooves")
+        if kind == "step":
+            measured.add_argument("--precision", default="32-true", help="or bf16-mixed")
+        _add_measured(measured, kind)
+    measured = kinds.add_parser("transcribe", help="of transcribing a whole file")
+    measured.add_argument("--checkpoint", type=Path, help="else the config's transcriber, untrained")
+    measured.add_argument("--audio", type=Path, metavar="FILE", help="else a rendered groove")
+    measured.add_argument("--seconds", type=float, default=180.0, help="length of that groove")
+    _add_measured(measured, "transcribe")
+
+
+def _add_measured(parser: argparse.ArgumentParser, kind: str) -> None:
+    parser.add_argument("--config", action="append", help="name or path; may be repeated, as for train")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=1, help="of the CPU")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.set_defaults(run=_bench, kind=kind)
+
+
+def _bench(parsed: argparse.Namespace) -> int:
+    from drummernet.bench.report import format_measurement, write_measurement
+    from drummernet.bench.similarity import bench_similarity
+    from drummernet.bench.step import bench_step
+    from drummernet.bench.transcribe import bench_transcribe
+
+    measure: dict[str, Callable[..., dict[str, Any]]] = {
+        "step": bench_step,
+        "similarity": bench_similarity,
+        "transcribe": bench_transcribe,
+    }
+    options = {k: v for k, v in vars(parsed).items() if k not in ("run", "kind", "json", "config")}
+    result = measure[parsed.kind](parsed.config or ["paper"], **options)
+    print(format_measurement(result))
+    if parsed.json:
+        write_measurement(parsed.json, result)
     return DONE
 
 

@@ -25,6 +25,7 @@ ROOMS = (
     "evaluation",
     "training",
     "pages",
+    "bench",
     "demo",
     "cli",
     "__main__",

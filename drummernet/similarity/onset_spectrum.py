@@ -41,4 +41,10 @@ class OnsetSpectrumSimilarity(nn.Module):
             with torch.no_grad():
                 target = self._represent(stem)
             estimate = self._represent(reconstruction.to(stem.dtype))
+        return self.distance(target, estimate)
+
+    def distance(
+        self, target: dict[str, torch.Tensor], estimate: dict[str, torch.Tensor]
+    ) -> dict[str, torch.Tensor]:
+        """Return the weighted mean absolute error of each part of two spectra."""
         return {name: self.weight * (estimate[name] - target[name]).abs().mean() for name in target}
