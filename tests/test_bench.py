@@ -20,19 +20,21 @@ def _restored_threads():
     torch.set_num_threads(threads)
 
 
-def gradients(config: str, parts: bool) -> list[torch.Tensor]:
+def gradients(config: str, parts: bool, precision: str) -> list[torch.Tensor]:
     torch.manual_seed(0)
     model = build_model(read_recipe([config]))
-    step = Step(model, batch_of_stems(2, 1.0, None), None, "32-true")
+    step = Step(model, batch_of_stems(2, 1.0, None), None, precision)
     kept: list[torch.Tensor] = []
     step._optimise = lambda: kept.extend(p.grad.clone() for p in model.transcriber.parameters())
     step.by_parts() if parts else step.whole()
     return kept
 
 
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 @pytest.mark.parametrize("config", ["release_enhanced", "quickstart"])
-def test_the_parts_make_up_the_step(config):
-    for whole, parts in zip(gradients(config, False), gradients(config, True), strict=True):
+def test_the_parts_make_up_the_step(config, precision):
+    both = (gradients(config, parts, precision) for parts in (False, True))
+    for whole, parts in zip(*both, strict=True):
         torch.testing.assert_close(whole, parts, rtol=1e-4, atol=1e-6)
 
 

@@ -61,9 +61,7 @@ class Step:
         """Take a step part by part; return the seconds of each, forward and backward."""
         watch = Stopwatch(self.stems.device)
         parts: dict[str, float] = {}
-        with self._autocast():
-            stages = self._stages(parts, watch)
-            timed_stages(stages, self.stems, parts, watch)
+        timed_stages(self._stages(parts, watch), self.stems, parts, watch)
         self._optimise()
         parts["optimiser"] = watch.read()
         return parts
@@ -76,6 +74,7 @@ class Step:
             stages = transcriber.stages(samples)
         else:
             stages = {"transcriber": lambda audio: transcriber(audio).values}
+        stages = {name: self._autocast()(stage) for name, stage in stages.items()}
         heard = self.stems[:, self.start_sample :][:, : self.reconstructed_samples]
         kits = objective.synthesizer.drawn_kits(0, range(len(self.stems)))
         stages["synthesizer"] = lambda values: objective.synthesizer(values, transcriber.hop_samples, kits)[
