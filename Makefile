@@ -7,7 +7,7 @@ CONSTRAINTS := .ci/constraints.txt
 TESTS := DRUMMERNET_TEST_INSTALLED=1 OMP_NUM_THREADS=1 ../bin/python -m pytest -c "$(CURDIR)/pyproject.toml" --rootdir "$(CURDIR)"
 SOURCES := pyproject.toml README.md $(shell find drummernet drum_kits configs -type f -not -name '*.pyc')
 
-.PHONY: demo test test-slow lint learning-curve clean
+.PHONY: demo test test-slow lint learning-curve throughput clean
 
 demo: $(VENV)/installed  ## the whole path on generated data: demo/index.html
 	OMP_WAIT_POLICY=passive $(BIN)/drummernet demo --out demo
@@ -27,6 +27,9 @@ lint: $(VENV)/installed-test
 
 learning-curve: $(VENV)/installed  ## experiments/learning_curve anew, about an hour
 	$(BIN)/python experiments/learning_curve/run.py
+
+throughput: $(VENV)/installed  ## speed of a step and of a transcription, as ratios to the committed ones
+	$(BIN)/python experiments/throughput/run.py --again
 
 $(VENV)/created:
 	$(PYTHON) -m venv $(VENV)

@@ -166,8 +166,8 @@ class Synthesizer(nn.Module):
         kits = kits if self.draw == "item" else kits[0]
         if self.bank.shape[:2].numel() * n_fft * hop_samples * self.bank.itemsize > CACHE_BYTES:
             return polyphase_spectra(self.bank[kits, columns], hop_samples, n_fft)
-        # A bank that was moved is another tensor.
-        key = (hop_samples, n_fft, self.bank._version)
+        # A bank that was moved is another tensor. One that was moved in inference mode counts no versions.
+        key = (hop_samples, n_fft, 0 if self.bank.is_inference() else self.bank._version)
         if self._cache is None or self._cache[0] is not self.bank or self._cache[1] != key:
             with torch.inference_mode(False), torch.no_grad():
                 self._cache = (self.bank, key, polyphase_spectra(self.bank, hop_samples, n_fft))

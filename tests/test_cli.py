@@ -96,6 +96,32 @@ def test_prepare_names_what_it_leaves_out_and_succeeds(tmp_path, capsys):
     assert named[0].startswith(f"drummernet: left out: {tmp_path}/in/b.wav: format: not readable as audio")
 
 
+def test_an_error_of_a_worker_process_is_one_line_too(tmp_path, capsys):
+    stem = np.zeros(60_000)
+    stem[-1] = 1.0  # not silent as a whole, but wherever a crop is likely to lie
+    write_audio(tmp_path / "in" / "a.flac", stem)
+    drummernet(f"prepare {tmp_path}/in --out {tmp_path}/corpus", capsys)
+    words = f"--data.corpus {tmp_path}/corpus --data.workers 1 --data.crop_seconds 0.1"
+    words += f" --trainer.default_root_dir {tmp_path}/run --trainer.enable_progress_bar false"
+    status, _, err = drummernet(f"train --config quickstart {words}", capsys)
+    assert status == 2
+    assert err.startswith("drummernet: item 0: crop: none of 100 draws is usable: 0 unreadable, 100 silent")
+    (tmp_path / "corpus" / "samples-00000.i16").rename(tmp_path / "away")
+    (tmp_path / "corpus" / "samples-00000.i16").mkdir()
+    lines = (tmp_path / "corpus" / "index.jsonl").read_text()
+    (tmp_path / "corpus" / "index.jsonl").write_text(lines.replace("60000", "60"))
+    status, _, err = drummernet(f"train --config quickstart {words}", capsys)
+    assert (status, len(err.splitlines())) == (2, 1)
+    assert "Is a directory: " in err
+
+
+def test_stems_that_cannot_be_used_leave_no_run_behind(tmp_path, capsys):
+    words = f"--data.corpus {tmp_path} --trainer.default_root_dir {tmp_path}/run --trainer.devices 2"
+    status, _, err = drummernet(f"train --config quickstart {words} --trainer.accelerator cpu", capsys)
+    assert (status, err) == (2, f"drummernet: {tmp_path}: stems: no readable audio; 0 rejected\n")
+    assert not list(tmp_path.iterdir())
+
+
 def test_kits_are_packed(tmp_path, capsys):
     words = f"kits pack rock_maple,jazz_t* --out {tmp_path}/kits"
     assert drummernet(words, capsys)[:2] == (0, f"2 kits in {tmp_path}/kits\n")
@@ -150,6 +176,10 @@ def test_one_bad_file_leaves_the_others_transcribed(checkpoint, tmp_path, capsys
         ("export {1} {1}/w.safetensors", "last.ckpt: file: "),
         ("train --config quickstart --data.corpus {0}/no", "no: folder: no such folder"),
         ("train --config quickstart", "corpus"),
+        (
+            "train --config quickstart --data.corpus {0} --trainer.strategy dpd",
+            "train: trainer: You selected an invalid strategy name: `strategy='dpd'`",
+        ),
     ],
 )
 def test_wrong_requests_end_with_2_and_one_line(words, message, checkpoint, tmp_path, capsys):

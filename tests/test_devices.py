@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,7 +17,11 @@ from training_runs import logged, render_three_stems, write_tiny
 
 import drummernet
 from drummernet.cli import main
+from drummernet.synthesizer import Synthesizer
+from drummernet.training import ranks
 from drummernet.training.cli import train
+from drummernet.training.module import TranscriberTraining
+from drummernet.training.ranks import RankWatch
 
 RECORDED = """
 import json, os, sys
@@ -163,13 +168,19 @@ def test_two_ranks_equal_one_with_twice_the_batch(launch, alone, tiny, stems, tm
     assert_same_training(out, alone)
 
 
-def test_ranks_draw_items_and_kits_of_their_own_and_resume_in_other_numbers(tiny, stems, recorded, tmp_path):
+def test_ranks_draw_items_and_kits_of_their_own_and_resume_in_other_numbers(
+    tiny, stems, recorded, tmp_path, monkeypatch
+):
     out = tmp_path / "run"
     out.mkdir()
     kits = ("--model.objective.init_args.synthesizer.init_args.kits", "synthesizer")
-    one = ("--trainer.devices", "1")
-    for steps, devices in ((2, TWO), (4, (*one, "--ckpt_path", "last")), (6, (*TWO, "--ckpt_path", "last"))):
-        finish(start(tmp_path, [str(recorded)], words(tiny, stems, out, steps, *kits, *devices)))
+    finish(start(tmp_path, [str(recorded)], words(tiny, stems, out, 2, *kits, *TWO)))
+    with monkeypatch.context() as patched:  # which puts back what the records replace in this process
+        patched.setattr(Synthesizer, "drawn_kits", Synthesizer.drawn_kits)
+        patched.setattr(TranscriberTraining, "training_step", TranscriberTraining.training_step)
+        exec(recorded.read_text(encoding="utf-8"), {"__name__": "recorded"})
+        train(words(tiny, stems, out, 4, *kits, "--trainer.devices", "1", "--ckpt_path", "last"))
+    finish(start(tmp_path, [str(recorded)], words(tiny, stems, out, 6, *kits, *TWO, "--ckpt_path", "last")))
     first, second = records(out, 0), records(out, 1)
     assert [r["items"] for r in first] == [[0, 1], [4, 5], [8, 9], [10, 11], [12, 13], [16, 17]]
     assert [r["items"] for r in second] == [[2, 3], [6, 7], [14, 15], [18, 19]]
@@ -203,16 +214,45 @@ def test_a_rank_that_dies_ends_the_run_in_one_line(rank, by, tiny, stems, record
     assert after == 4 * seen["global_step"] + 2
 
 
-def test_what_is_wrong_with_the_request_is_said_once(tiny, tmp_path, capsys):
+def test_what_is_wrong_with_the_request_is_said_once(tiny, stems, tmp_path, capsys):
     (tmp_path / "nothing").mkdir()
     arguments = words(tiny, tmp_path / "nothing", tmp_path / "run", 1, *TWO)
     assert main(["train", *arguments, "--model.learning_rate", "-1"]) == 2
     assert capsys.readouterr().err == "drummernet: model: learning_rate: -1.0 is not positive\n"
-    process = start(tmp_path, MODULE, arguments)
+    # Before any rank is started.
+    assert main(["train", *arguments]) == 2
+    assert capsys.readouterr().err.startswith(f"drummernet: {tmp_path / 'nothing'}: stems: no readable audio")
+    # By all ranks at once.
+    hard = ("--model.transcriber.init_args.gates.init_args.blended", "false")
+    process = start(tmp_path, MODULE, words(tiny, stems, tmp_path / "run", 1, *TWO, *hard))
     _, errors = process.communicate(timeout=SOON_SECONDS)
     assert process.returncode == 2
-    (line,) = errors.splitlines()
-    assert line.startswith(f"drummernet: {tmp_path / 'nothing'}: stems: no readable audio")
+    assert errors == "drummernet: GateBlend: model.transcriber: its gates are not blended sparsemax gates\n"
+
+
+def test_a_rank_that_fails_ends_those_that_it_has_just_started(tmp_path, monkeypatch, capsys):
+    class Ended(BaseException):
+        pass
+
+    def end(status: int) -> None:
+        raise Ended(status)
+
+    monkeypatch.setenv("DRUMMERNET_LAUNCHER", "0")
+    monkeypatch.setattr(ranks, "GRACE_SECONDS", 0.0)
+    monkeypatch.setattr(ranks.os, "_exit", end)
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    strategy = SimpleNamespace(launcher=SimpleNamespace(procs=[child]))
+    trainer = SimpleNamespace(strategy=strategy, num_devices=2, global_rank=0, local_rank=0)
+    watch = RankWatch(trainer, tmp_path / "last.ckpt")
+    watch.judge(ValueError("its own"))
+    assert child.poll() is None
+    assert strategy.launcher.procs == []
+    strategy.launcher.procs, watch.children = [child], []
+    with pytest.raises(Ended):
+        watch.judge(torch.distributed.DistNetworkError("address in use"))
+    assert child.poll() == -signal.SIGKILL
+    said = "drummernet: rank 0 has lost the others (address in use); there is no checkpoint yet\n"
+    assert capsys.readouterr().err == said
 
 
 def test_an_error_of_one_rank_alone_is_told(tiny, stems, recorded, tmp_path):

@@ -1,6 +1,7 @@
 """Prepared corpora: what is kept, crops from them, crops cut out on a device, training from either."""
 
 import json
+import math
 import os
 import pickle
 from pathlib import Path
@@ -137,6 +138,24 @@ def test_a_folder_that_holds_something_is_refused(source, tmp_path):
     assert len(prepare(source, tmp_path / "empty")[0].lengths) == 4
 
 
+def test_a_folder_that_cannot_be_replaced_is_refused_before_the_work(source, tmp_path, monkeypatch):
+    monkeypatch.setattr(prepare_module._Shards, "add", lambda *_: pytest.fail("something was decoded"))
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to("empty")
+    monkeypatch.chdir(tmp_path / "empty")
+    for path in (tmp_path / "link", Path()):
+        with pytest.raises(OSError, match=r"Not a directory|Invalid argument") as caught:
+            prepare(source, path)
+        assert caught.value.filename == str(path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "link"]
+
+
+def test_what_a_killed_run_left_is_named(source, tmp_path, caplog):
+    (tmp_path / ".out.0123").mkdir()
+    prepare(source, tmp_path / "out")
+    assert caplog.messages == [f"left by a run that was killed, unless it still runs: {tmp_path}/.out.0123"]
+
+
 @pytest.mark.skipif(os.name != "posix", reason="names of any bytes")
 def test_names_of_any_bytes_and_a_relative_source(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -247,6 +266,8 @@ def test_what_is_held_on_a_device(corpus, source, monkeypatch):
     [
         ("{", r"index\.jsonl: line 2: not an entry"),
         ("[]", r"index\.jsonl: line 2: not an entry"),
+        ("\udcff", r"index\.jsonl: line 2: not an entry .*decode"),
+        ({"scale": math.nan}, r"index\.jsonl: line 2: scale: unusable value nan"),
         ({"samples": None}, r"index\.jsonl: line 2: samples: unusable value None"),
         ({"start_sample": -1}, r"index\.jsonl: line 2: start_sample: unusable value -1"),
         ({"gain": 1}, r"index\.jsonl: line 2: not an entry .*gain"),
@@ -258,7 +279,7 @@ def test_a_damaged_corpus_is_named(line, message, corpus, tmp_path):
     lines = index_lines(corpus.folder)
     text = line if isinstance(line, str) else json.dumps({**lines[1], **line})
     content = [json.dumps(lines[0]), text, *map(json.dumps, lines[2:])]
-    (tmp_path / INDEX).write_text("\n".join(content), encoding="utf-8")
+    (tmp_path / INDEX).write_bytes("\n".join(content).encode("utf-8", "surrogateescape"))
     (tmp_path / shard_name(0)).write_bytes((corpus.folder / shard_name(0)).read_bytes())
     with pytest.raises(InputError, match=message):
         PreparedCorpus(tmp_path)
@@ -299,14 +320,3 @@ def test_training_is_the_same_whatever_holds_the_samples(corpus, monkeypatch):
         for name, tensor in mapped.items():
             torch.testing.assert_close(resident[name], tensor, rtol=0, atol=0)
     assert len(gathered) >= 4
-
-
-@pytest.mark.cuda
-def test_crops_on_a_cuda_device(corpus):
-    crops = CropDataset(corpus, seed=3)
-    device = torch.device("cuda", torch.cuda.current_device())
-    assert fits_on(corpus, device)
-    batch = CropPlaces(crops, corpus).__getitems__(list(range(20)))
-    audio = ResidentStems(corpus, crops.samples, device).crops(batch["place"])
-    assert audio.device == device
-    assert torch.equal(audio.cpu(), torch.stack([crops[n]["audio"] for n in range(20)]))

@@ -1,27 +1,38 @@
 """What a config describes is built alike by the recipe and by LightningCLI."""
 
 import pytest
+import torch
 import yaml
 from pytorch_lightning.cli import LightningCLI
 
 from drummernet.errors import InputError
 from drummernet.resources import resource_folder
+from drummernet.similarity.spectra import StftSpectrum
 from drummernet.training.callbacks import ActivationStatistics, GateBlend, RunCheckpoint
 from drummernet.training.data import StemDataModule
 from drummernet.training.module import TranscriberTraining
 from drummernet.training.recipe import build_callbacks, build_data, build_model, read_recipe
+from drummernet.transcription.picking import Picker
 
 CONFIGS = resource_folder("configs")
 NAMES = [path.relative_to(CONFIGS).with_suffix("").as_posix() for path in sorted(CONFIGS.rglob("*.yaml"))]
 
 
+def plain_values(module: torch.nn.Module) -> dict[str, object]:
+    return {k: v for k, v in vars(module).items() if isinstance(v, int | float | str | tuple | Picker)}
+
+
+def built_by_lightning_cli(words: list[str]) -> LightningCLI:
+    words = [*words, "--data.corpus", "STEMS", "--trainer.logger", "false"]
+    return LightningCLI(TranscriberTraining, StemDataModule, args=words, run=False, save_config_callback=None)
+
+
 @pytest.mark.filterwarnings("ignore:LightningCLI's args")
 @pytest.mark.parametrize("name", NAMES)
-def test_every_config_is_built_as_by_lightning_cli(name, tmp_path):
+def test_every_config_is_built_as_by_lightning_cli(name):
     names = ["paper", name] if name.startswith("ablations/") else [name]
     words = [word for each in names for word in ("--config", str(CONFIGS / f"{each}.yaml"))]
-    words += ["--data.corpus", "STEMS", "--data.batch_size", "7", "--trainer.logger", "false"]
-    cli = LightningCLI(TranscriberTraining, StemDataModule, args=words, run=False, save_config_callback=None)
+    cli = built_by_lightning_cli([*words, "--data.batch_size", "7"])
     recipe = read_recipe(names, {"data.corpus": "STEMS", "data.batch_size": 7})
     model, data, callbacks = build_model(recipe), build_data(recipe), build_callbacks(recipe)
     assert model.transcriber.describe() == cli.model.transcriber.describe()
@@ -34,6 +45,7 @@ def test_every_config_is_built_as_by_lightning_cli(name, tmp_path):
     assert synthesizers[0].bank.equal(synthesizers[1].bank)
     for name in ("corpus_folder", "validation_folder", "batch_size", "crop_seconds", "seed", "workers"):
         assert getattr(data, name) == getattr(cli.datamodule, name)
+    assert [plain_values(m) for m in model.modules()] == [plain_values(m) for m in cli.model.modules()]
     wanted = [c for c in cli.trainer.callbacks if type(c).__module__.startswith("drummernet.")]
     assert sorted(map(str, map(type, callbacks))) == sorted(map(str, map(type, wanted)))
 
@@ -41,6 +53,24 @@ def test_every_config_is_built_as_by_lightning_cli(name, tmp_path):
 def write(path, content: str):
     path.write_text(content, encoding="utf-8")
     return path
+
+
+def spectrum(class_name: str, arguments: str) -> str:
+    part = f"{{class_path: drummernet.similarity.spectra.{class_name}, init_args: {arguments}}}"
+    return f"model: {{objective: {{init_args: {{similarity: {{init_args: {{spectrum: {part}}}}}}}}}}}\n"
+
+
+@pytest.mark.filterwarnings("ignore:LightningCLI's args")
+@pytest.mark.parametrize("again", ["{}", "{hop_samples: 32}"])
+def test_another_class_keeps_the_arguments_of_the_same_name_as_in_lightning_cli(again, tmp_path):
+    names = ["paper", write(tmp_path / "a.yaml", spectrum("MelSpectrum", "{hop_samples: 128, bands: 30}"))]
+    names.append(write(tmp_path / "b.yaml", spectrum("StftSpectrum", again)))
+    words = [word for name in (CONFIGS / "paper.yaml", *names[1:]) for word in ("--config", str(name))]
+    model, other = build_model(read_recipe(names)), built_by_lightning_cli(words).model
+    spectra = [m.objective.similarity.spectrum for m in (model, other)]
+    assert [type(s) for s in spectra] == [StftSpectrum, StftSpectrum]
+    assert spectra[0].hop_samples == spectra[1].hop_samples == (32 if "hop" in again else 128)
+    assert torch.equal(spectra[0].window, spectra[1].window)
 
 
 def test_later_files_change_earlier_ones(tmp_path):
@@ -76,6 +106,10 @@ def test_overrides_and_callbacks_reach_what_is_built(tmp_path):
     assert isinstance(statistics, ActivationStatistics)
     assert isinstance(checkpoint, RunCheckpoint)
     assert build_callbacks(read_recipe([])) == []
+    alone = {
+        "trainer.callbacks": {"class_path": f"{GateBlend.__module__}.GateBlend", "init_args": {"steps": 7}}
+    }
+    assert [callback.steps for callback in build_callbacks(read_recipe([], alone))] == [7]
     small = write(tmp_path / "small.yaml", "model: {learning_rate: 1e-3}\n")  # text, to YAML 1.1
     assert build_model(read_recipe(["quickstart", small])).learning_rate == 1e-3
 
@@ -107,6 +141,10 @@ TRANSCRIBER = "drummernet.transcriber.spectral.SpectralTranscriber"
             "class_path: .*SoftmaxGates' is no Transcriber",
         ),
         (f"{{model: {{transcriber: {{class_path: {TRANSCRIBER}}}}}}}", "SpectralTranscriber lacks 'gates'"),
+        (
+            f"{{model: {{transcriber: {{class_path: {TRANSCRIBER}, init_args: [1]}}}}}}",
+            r"model\.transcriber\.init_args: \[1\] is not a mapping",
+        ),
         ("{model: {transcriber: spectral}}", "model.transcriber: 'spectral' is not Transcriber"),
         ("{model: {picker: {treshold: 1}}}", "model.picker.treshold: .*'threshold'.* it has 1"),
         (
@@ -129,6 +167,9 @@ def test_what_overrides_do_wrong_is_named():
         InputError, match=r"overrides: data\.batchsize: no argument of .*'batch_size'.* it has 8"
     ):
         build_data(read_recipe(["paper"], {"data.corpus": "x", "data.batchsize": 8}))
+    for callbacks in (5, [5]):
+        with pytest.raises(InputError, match=r"overrides: trainer\.callbacks\.0: 5 is not Callback"):
+            build_callbacks(read_recipe(["quickstart"], {"trainer.callbacks": callbacks}))
     with pytest.raises(InputError, match="overrides: optimizer: unknown 'optimizer'"):
         read_recipe(["paper"], {"optimizer.lr": 8})
     with pytest.raises(InputError, match="no_such: configs: no such file"):

@@ -1,5 +1,6 @@
 """Training: gradients, the sampler, the callbacks, resume, and every packaged config."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import torch
 from pytorch_lightning.callbacks import TQDMProgressBar
 from training_runs import logged, render_three_stems, write_tiny
 
+import drummernet
 from drummernet.errors import InputError
 from drummernet.resources import resource_folder
 from drummernet.similarity.enhancement import OnsetEnhancement
@@ -153,7 +155,9 @@ def test_a_killed_run_goes_on_with_the_next_item(tiny, stems, tmp_path):
     out = tmp_path / "run"
     words = ["--config", str(tiny), "--data.corpus", str(stems), "--trainer.default_root_dir", str(out)]
     code = f"from drummernet.training.cli import train; train({[*words, '--trainer.max_steps', '100000']!r})"
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path)
+    # The package that is tested here, not another one that may be installed.
+    environment = {**os.environ, "PYTHONPATH": str(Path(drummernet.__file__).parents[1])}
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=environment)
     last = out / "checkpoints" / "last.ckpt"
     deadline = time.monotonic() + 120
     while not last.exists() and time.monotonic() < deadline and process.poll() is None:

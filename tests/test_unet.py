@@ -76,6 +76,13 @@ def test_unets_equal_torchs_layers(monkeypatch, unet, values):
     torch.testing.assert_close(*(gradients(y, direction, *inputs) for y in (result, expected)))
 
 
+@pytest.mark.parametrize("layer", [maps.elu, maps.elu_of_maxima])
+def test_small_values_in_bfloat16_keep_their_digits(layer):
+    """1 + x has none of them."""
+    x = torch.full((1, 2, 3), -1e-3, dtype=torch.bfloat16)
+    torch.testing.assert_close(layer(x)[:, :1], x[:, :1], rtol=0.01, atol=0)
+
+
 @pytest.mark.parametrize("unet", [PaperUnet(), ReleaseUnet()])
 def test_bfloat16_is_near(unet):
     audio = torch.randn(2, 11_264)

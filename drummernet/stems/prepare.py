@@ -1,6 +1,8 @@
 """``drummernet prepare``: the audio files of a folder to a prepared corpus."""
 
+import glob
 import json
+import logging
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -25,6 +27,8 @@ FULL_SCALE = 32_767
 _BLOCK_SAMPLES = 1 << 16
 _MEMORY_BYTES = 1 << 26
 """Longer stems (17 minutes) wait for their peak on disk."""
+
+_logger = logging.getLogger(__name__)
 
 
 def prepare(source: Path, out: Path) -> tuple[PreparedCorpus, list[tuple[Path, str]]]:
@@ -114,8 +118,12 @@ def _replaced_folder(path: Path) -> Iterator[Path]:
     """Yield a new folder beside ``path`` that takes its place when the block succeeds."""
     target = path.absolute()
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    for left in target.parent.glob(f".{glob.escape(target.name)}.*"):
+        _logger.warning("left by a run that was killed, unless it still runs: %s", left)
     temporary.mkdir(parents=True)
     try:
+        if path.is_dir():
+            path.rmdir()  # fails before hours of work rather than after: a link, a mount, the current folder
         yield temporary
         temporary.replace(target)
     except OSError as error:

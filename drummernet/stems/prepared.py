@@ -5,6 +5,7 @@ and so on the samples: 16 kHz, mono, little-endian, one stem after the other. Re
 """
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -112,7 +113,7 @@ class PreparedCorpus:
 
 def _read_index(path: Path) -> Iterator[Entry]:
     kinds = {field.name: field.type for field in fields(Entry)}
-    with path.open(encoding="utf-8") as stream:
+    with path.open("rb") as stream:  # decoded line by line, so that a damaged one is named
         for number, line in enumerate(stream, start=1):
             try:
                 entry = Entry(**json.loads(line))
@@ -120,7 +121,7 @@ def _read_index(path: Path) -> Iterator[Entry]:
                 raise InputError(path, f"line {number}", f"not an entry of the index: {error}") from error
             for name, kind in kinds.items():
                 value = getattr(entry, name)
-                if type(value) is not kind or (kind is not str and value < 0):
+                if type(value) is not kind or (kind is not str and not 0 <= value < math.inf):
                     raise InputError(path, f"line {number}", f"{name}: unusable value {value!r}")
             yield entry
 

@@ -29,11 +29,7 @@ def build_from(kind: type, arguments: Mapping[str, Any], field: str, blame: Blam
     Raises:
         InputError: for an argument that is unknown, missing or of another type, or that the class refuses.
     """
-    parameters = {
-        name: parameter
-        for name, parameter in inspect.signature(kind).parameters.items()
-        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-    }
+    parameters = arguments_of(kind)
     hints = get_type_hints(kind.__init__)  # type: ignore[misc]
     values = {}
     for name, value in arguments.items():
@@ -50,6 +46,15 @@ def build_from(kind: type, arguments: Mapping[str, Any], field: str, blame: Blam
         if isinstance(error, InputError):
             raise
         raise blame(field, f"{kind.__name__}: {error}") from error
+
+
+def arguments_of(kind: type) -> dict[str, inspect.Parameter]:
+    """Return the arguments of a class by name."""
+    return {
+        name: parameter
+        for name, parameter in inspect.signature(kind).parameters.items()
+        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    }
 
 
 def build_value(value: Any, annotation: Any, field: str, blame: Blame) -> Any:
@@ -95,15 +100,22 @@ def _part(value: Mapping[str, Any], kinds: Sequence[Any], field: str, blame: Bla
     for key in value:
         if key not in _PART_KEYS:
             raise blame(f"{field}.{key}", f"unknown {hint(key, _PART_KEYS)}; it has {value[key]!r}")
-    kind = _class(value["class_path"], f"{field}.class_path", blame)
+    kind = named_class(value["class_path"], f"{field}.class_path", blame)
     if not issubclass(kind, tuple(wanted)):
         names = " or ".join(each.__name__ for each in wanted)
         raise blame(f"{field}.class_path", f"{value['class_path']!r} is no {names}")
-    return build_from(kind, value.get("init_args") or {}, f"{field}.init_args", blame)
+    arguments = value.get("init_args") or {}
+    if not isinstance(arguments, Mapping):
+        raise blame(f"{field}.init_args", f"{arguments!r} is not a mapping")
+    return build_from(kind, arguments, f"{field}.init_args", blame)
 
 
-def _class(path: Any, field: str, blame: Blame) -> type:
-    """Import a class of this package; nothing else is looked up."""
+def named_class(path: object, field: str, blame: Blame) -> type:
+    """Import a class of this package; nothing else is looked up.
+
+    Raises:
+        InputError: if there is none of that name.
+    """
     module_name, _, class_name = str(path).rpartition(".")
     if not module_name.startswith("drummernet."):
         raise blame(field, f"{path!r} is no class of drummernet")

@@ -62,13 +62,20 @@ class TrainCli(LightningCLI):
         ):
             # Each refresh waits for the device.
             callbacks = [*callbacks, TQDMProgressBar(refresh_rate=REFRESH_STEPS)]
-        return super().instantiate_trainer(**kwargs, callbacks=callbacks)
+        try:
+            return super().instantiate_trainer(**kwargs, callbacks=callbacks)
+        except ValueError as error:  # how Lightning refuses the name of a strategy, among others
+            if isinstance(error, InputError):
+                raise
+            raise InputError("train", "trainer", _one_line(error)) from error
 
     def before_fit(self) -> None:
         """Resolve ``--ckpt_path last``, which would else start anew without one; execute no checkpoint.
 
+        The stems are opened here, too: a request that fails by them starts no ranks and leaves no logs.
+
         Raises:
-            InputError: if the run has no last checkpoint.
+            InputError: if the run has no last checkpoint, or the stems cannot be used.
         """
         config = self.config_init[str(self.subcommand)]
         if "weights_only" in config:  # Lightning 2.6 and later; a checkpoint here holds nothing but values
@@ -79,6 +86,7 @@ class TrainCli(LightningCLI):
                 raise InputError(last, "ckpt_path", "'last': this run has no checkpoint yet")
             config["ckpt_path"] = str(last)
             load_picking(last)
+        self.datamodule.setup("fit")
 
     def fit(self, **kwargs: Any) -> None:
         """Train, on one device or many."""

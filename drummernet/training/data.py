@@ -79,11 +79,13 @@ class StemDataModule(pl.LightningDataModule):
         self.resident: ResidentStems | None = None
 
     def setup(self, stage: str) -> None:
-        """Open the corpus and read the annotations.
+        """Open the corpus and read the annotations, unless that has been done.
 
         Raises:
             InputError: if there is no readable stem, or an annotation is wrong.
         """
+        if hasattr(self, "corpus"):
+            return
         self.corpus: Corpus = open_corpus(self.corpus_folder)
         self.tracks: list[Track] = []
         if self.validation_folder is not None:

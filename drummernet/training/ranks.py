@@ -72,6 +72,7 @@ class RankWatch(threading.Thread):
         """Return if an error of this rank is its own; else end the process with what caused it."""
         if isinstance(error, InputError | OSError):
             return
+        self._take_over()
         if self.parent or self.children:
             time.sleep(GRACE_SECONDS)  # meanwhile the watch ends this process if a rank has died
         if _is_lost_connection(error):
@@ -87,7 +88,6 @@ class RankWatch(threading.Thread):
                 time.sleep(GRACE_SECONDS)  # meanwhile the watch ends this process
         self._stopped.set()
         self.join()
-        self._take_over()
         self._end_children()
         if not self.parent:
             os.environ.pop(_LAUNCHER, None)
@@ -100,6 +100,7 @@ class RankWatch(threading.Thread):
             started.clear()
 
     def _end_children(self) -> None:
+        self._take_over()
         for child in self.children:
             child.kill()
             child.wait()

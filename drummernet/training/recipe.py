@@ -1,11 +1,12 @@
 """What a YAML config describes, built without the CLI: for scripts, and where jsonargparse is not installed.
 
 The files are those of ``drummernet train --config``. Later ones change earlier ones: mappings merge, all
-else replaces, and a part of another class comes without the old one's arguments.
+else replaces, and a part of another class keeps of the old one's arguments those that it has too.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import yaml
 from drummernet.errors import InputError
 from drummernet.kits.fields import check_mapping, hint
 from drummernet.resources import named_resource
-from drummernet.training.building import build_from, build_value
+from drummernet.training.building import arguments_of, build_from, build_value, named_class
 from drummernet.training.data import StemDataModule
 from drummernet.training.module import TranscriberTraining
 
@@ -100,8 +101,11 @@ def build_callbacks(recipe: Recipe) -> list[pl.Callback]:
         InputError: as :func:`build_model`.
     """
     entries = recipe.content["trainer"].get("callbacks") or []
-    field = "trainer.callbacks"
-    return [build_value(entry, pl.Callback, f"{field}[{n}]", recipe.error) for n, entry in enumerate(entries)]
+    listed = entries if isinstance(entries, list) else [entries]
+    return [
+        build_value(entry, pl.Callback, f"trainer.callbacks.{n}", recipe.error)
+        for n, entry in enumerate(listed)
+    ]
 
 
 def _merge_sections(recipe: Recipe, content: Mapping[str, Any], where: object) -> None:
@@ -119,8 +123,18 @@ def _merged(old: Any, new: Any, field: str, where: object, origins: dict[str, ob
         return new
     kept = dict(old) if isinstance(old, Mapping) else {}
     if "class_path" in new and new["class_path"] != kept.get("class_path"):
-        kept = {}
+        kept = _shared_arguments(kept, new["class_path"])
     for key, value in new.items():
         kept[key] = _merged(kept.get(key), value, f"{field}.{key}", where, origins)
     origins.setdefault(field, where)
     return kept
+
+
+def _shared_arguments(part: Mapping[str, Any], class_path: object) -> dict[str, Any]:
+    """Return what another class takes over from a part; as with LightningCLI, arguments of the same name."""
+    try:
+        known = arguments_of(named_class(class_path, "class_path", partial(InputError, "recipe")))
+    except InputError:  # named when it is built
+        known = {}
+    old = part.get("init_args")
+    return {"init_args": {k: v for k, v in old.items() if k in known}} if isinstance(old, Mapping) else {}

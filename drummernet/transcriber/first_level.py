@@ -12,7 +12,7 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from drummernet.transcriber.maps import elu_, maxima_into, spread_maxima_into, times_slope
+from drummernet.transcriber.maps import maxima_into, spread_maxima_into
 
 TILE_VALUES = 2**18
 """The most values of a tile at the full rate: 1 MiB."""
@@ -82,7 +82,7 @@ class _FirstLevel(torch.autograd.Function):
             y = F.conv2d(image, kernel, second_bias).squeeze(2).transpose(1, 2)
             place = tile.items, tile.pooled
             maxima_into(y, result[place], first_is_larger[place])
-            elu_(result[place])
+            F.elu(result[place], inplace=True)
         ctx.save_for_backward(frames, weight, bias, second_weight, result, first_is_larger)
         ctx.tiles, ctx.padding, ctx.second_biased = tiles, padding, second_bias is not None
         return result
@@ -98,7 +98,7 @@ class _FirstLevel(torch.autograd.Function):
         for tile in ctx.tiles:
             place = tile.items, tile.pooled
             x = _map(frames, weight, bias, tile)
-            pooled = times_slope(gradient[place], result[place])
+            pooled = _times_slope(gradient[place], result[place])
             to_y = pooled.new_empty(len(pooled), 2 * pooled.shape[1], pooled.shape[2])
             spread_maxima_into(pooled, first_is_larger[place], to_y)
             to_image, *here = _convolution_backward(_image(to_y), _image(x), kernel)
@@ -106,7 +106,7 @@ class _FirstLevel(torch.autograd.Function):
             to_second_bias += here[1]
             inside = slice(tile.before, x.shape[1] - tile.after)
             to_x = to_image.squeeze(2).transpose(1, 2)[:, inside]
-            part = times_slope(to_x, x[:, inside])
+            part = _times_slope(to_x, x[:, inside])
             heard = frames[tile.items, tile.begin : tile.end]
             # In this order the product is four times faster than its transpose.
             to_weight += (heard.flatten(0, 1).T @ part.flatten(0, 1)).T
@@ -131,10 +131,16 @@ def _map(frames: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, 
     inside.copy_((heard.flatten(0, 1) @ weight[:, 0].T).view(inside.shape))
     if bias is not None:
         inside += bias
-    elu_(inside)
+    F.elu(inside, inplace=True)
     x[:, : tile.before] = 0
     x[:, x.shape[1] - tile.after :] = 0
     return x
+
+
+def _times_slope(gradient: torch.Tensor, result: torch.Tensor) -> torch.Tensor:
+    """Return a gradient times the slope of the ELU that gave ``result``, which is min(result, 0) + 1."""
+    slope = torch.clamp(result, max=0)
+    return torch.addcmul(gradient, gradient, slope, out=slope)
 
 
 def _convolution_backward(

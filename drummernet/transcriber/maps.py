@@ -1,7 +1,7 @@
 """The layers of a U-net on feature maps (B, T, C), channels last, with nothing computed or kept in vain.
 
 Convolutions run on such maps almost twice as fast on a CPU as on (B, C, T), and it is the layout of a GPU's
-matrix units. ELU is max(x, exp(min(x, 0)) - 1), whose derivative, min(ELU, 0) + 1, needs its result alone.
+matrix units.
 """
 
 from collections.abc import Callable
@@ -42,14 +42,16 @@ def convolve(x: torch.Tensor, convolution: nn.Conv1d) -> torch.Tensor:
 
 def elu(x: torch.Tensor) -> torch.Tensor:
     """Return ELU(x) of maps (B, T, C)."""
-    result: torch.Tensor = _Elu.apply(x)
-    return result
+    # In place the result is kept for the gradient, and no exponential is taken again.
+    return F.elu(x.clone(memory_format=torch.contiguous_format), inplace=True)
 
 
 def elu_of_maxima(x: torch.Tensor) -> torch.Tensor:
-    """Return ELU of the larger of each two neighbours in time, (B, T, C) to (B, T // 2, C)."""
-    result: torch.Tensor = _EluOfMaxima.apply(x)
-    return result
+    """Return ELU of the larger of each two neighbours in time, (B, T, C) to (B, T // 2, C).
+
+    It is the larger of the two ELUs, for half of the exponentials.
+    """
+    return F.elu(maxima(x), inplace=True)
 
 
 def maxima(x: torch.Tensor) -> torch.Tensor:
@@ -63,18 +65,6 @@ def double(x: torch.Tensor) -> torch.Tensor:
     before = torch.cat((x[:, :1], x[:, :-1]), 1)
     after = torch.cat((x[:, 1:], x[:, -1:]), 1)
     return torch.stack((torch.lerp(x, before, 0.25), torch.lerp(x, after, 0.25)), 2).flatten(1, 2)
-
-
-def elu_(x: torch.Tensor) -> torch.Tensor:
-    """Replace maps by their ELU."""
-    below = torch.clamp(x, max=0)
-    return torch.maximum(x, below.exp_().sub_(1), out=x)
-
-
-def times_slope(gradient: torch.Tensor, result: torch.Tensor) -> torch.Tensor:
-    """Return a gradient times the slope of the ELU that gave ``result``."""
-    slope = torch.clamp(result, max=0)
-    return torch.addcmul(gradient, gradient, slope, out=slope)
 
 
 def maxima_into(x: torch.Tensor, out: torch.Tensor, first_is_larger: torch.Tensor) -> None:
@@ -94,42 +84,6 @@ def spread_maxima_into(gradient: torch.Tensor, first_is_larger: torch.Tensor, ou
     torch.mul(gradient, first_is_larger, out=pairs[:, :, 0])
     torch.sub(gradient, pairs[:, :, 0], out=pairs[:, :, 1])
     out[:, end:] = 0
-
-
-class _Elu(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
-        result = elu_(x.clone(memory_format=torch.contiguous_format))
-        ctx.save_for_backward(result)
-        return result
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
-        (result,) = ctx.saved_tensors
-        return times_slope(gradient, result)
-
-
-class _EluOfMaxima(torch.autograd.Function):
-    """Max-pooling by 2 and then ELU: the same as the other way round, for half of the exponentials."""
-
-    @staticmethod
-    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
-        result = x.new_empty(len(x), x.shape[1] // 2, x.shape[2])
-        first_is_larger = torch.empty_like(result)
-        maxima_into(x, result, first_is_larger)
-        elu_(result)
-        ctx.save_for_backward(result, first_is_larger)
-        ctx.steps = x.shape[1]
-        return result
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
-        result, first_is_larger = ctx.saved_tensors
-        to_x = result.new_empty(len(result), ctx.steps, result.shape[2])
-        spread_maxima_into(times_slope(gradient, result), first_is_larger, to_x)
-        return to_x
 
 
 class _Maxima(torch.autograd.Function):

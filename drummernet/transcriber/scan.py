@@ -9,7 +9,7 @@ multiplies: ``h = (1 - z) n + z h'`` with ``n = tanh(a + r g)`` (as in
 :class:`torch.nn.GRU`). The input feeds the first three, the state the last three.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -119,11 +119,27 @@ def _both_ways(x: torch.Tensor, chunk: slice, directions: int, buffer: torch.Ten
     return seen
 
 
+def _of_few(
+    addend: torch.Tensor, weight: torch.Tensor, x: torch.Tensor, *, out: torch.Tensor
+) -> torch.Tensor:
+    """Do what ``torch.baddbmm`` does, with the columns of x (D, C, B) as rows."""
+    return torch.add(addend, torch.bmm(x.mT, weight.mT).mT, out=out)
+
+
+def _product(hidden: int, sequences: int) -> Callable[..., torch.Tensor]:
+    """Return the faster way to add up a product of weights and states.
+
+    A product with as many columns as a vector has numbers, or with one, is fast; with fewer it takes up to
+    seven times as long as its transpose, whose result however has to be transposed back.
+    """
+    return _of_few if 1 < sequences < 16 and hidden > 32 else torch.baddbmm
+
+
 def _advance(seen: torch.Tensor, gates: torch.Tensor, states: torch.Tensor, weight: torch.Tensor) -> None:
     """Fill gates (c, D, 4H, B) and, after the first, states (1 + c, D, H, B).
 
     Args:
-        seen: What the input contributes, (D, 4H, c, B); to n twice of it, and a bias in place of g.
+        seen: What the input contributes, (D, 4H, c, B); a bias in place of g.
         gates: Filled.
         states: The state before the chunk; filled.
         weight: Of the states, (D, 3H, H).
@@ -133,14 +149,13 @@ def _advance(seen: torch.Tensor, gates: torch.Tensor, states: torch.Tensor, weig
     recurrent, smooth = gates[:, :, hidden:].unbind(0), gates[:, :, hidden : 3 * hidden].unbind(0)
     to_n, to_others = seen[:, :hidden].unbind(2), seen[:, hidden:].unbind(2)
     h = states.unbind(0)
-    minus_one = -seen.new_ones(())
+    add_product = _product(hidden, states.shape[3])
     for t in range(len(n)):
-        torch.baddbmm(to_others[t], weight, h[t], out=recurrent[t])
+        add_product(to_others[t], weight, h[t], out=recurrent[t])
         smooth[t].sigmoid_()
-        # tanh(x) is 2 sigmoid(2x) - 1, and an exponential in sigmoid costs a fifth of torch's tanh.
-        torch.addcmul(to_n[t], r[t], g[t], value=2, out=n[t])
-        torch.add(minus_one, n[t].sigmoid_(), alpha=2, out=n[t])
-        torch.lerp(n[t], h[t], z[t], out=h[t + 1])
+        # 2 sigmoid(2x) - 1 costs a little less, but small states, such as the last GRU's, lose their digits.
+        torch.addcmul(to_n[t], r[t], g[t], out=n[t])
+        torch.lerp(n[t].tanh_(), h[t], z[t], out=h[t + 1])
 
 
 def _factors(gates: torch.Tensor, states: torch.Tensor, factors: torch.Tensor) -> None:
@@ -168,9 +183,10 @@ def _retreat(factors: torch.Tensor, grads: torch.Tensor, gates: torch.Tensor, we
     hidden = weight.shape[1]
     by_gate, recurrent = factors.unflatten(2, (4, hidden)).unbind(0), factors[:, :, hidden:].unbind(0)
     d, wide, z = grads.unbind(0), grads.unsqueeze(2).unbind(0), gates[:, :, 2 * hidden : 3 * hidden].unbind(0)
+    add_product = _product(hidden, grads.shape[3])
     for t in range(len(z) - 1, -1, -1):
         by_gate[t].mul_(wide[t + 1])
-        d[t].addcmul_(d[t + 1], z[t]).baddbmm_(weight, recurrent[t])
+        add_product(d[t].addcmul_(d[t + 1], z[t]), weight, recurrent[t], out=d[t])
 
 
 def _gradients(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
@@ -232,8 +248,6 @@ class _Scan(torch.autograd.Function):
         inputs = x.permute(1, 2, 0).contiguous()
         batch, steps = inputs.shape[2], inputs.shape[1]
         y = x.new_empty(directions, hidden, 1 if last else steps, batch)
-        doubled = w_in.clone()
-        doubled[:, :hidden] *= 2
         kept: list[torch.Tensor] = []
         seen = sums = gates = states = None
         for block, chunks in _chunks(inputs, directions * 4 * hidden):
@@ -245,7 +259,7 @@ class _Scan(torch.autograd.Function):
                 sums = _buffer(sums, x, directions, 4 * hidden, c, sequences)
                 gates = _buffer(None if learns else gates, x, c, directions, 4 * hidden, sequences)
                 states = _buffer(None if learns else states, x, 1 + c, directions, hidden, sequences)
-                torch.bmm(doubled, seen.flatten(2), out=sums[:, :rows].flatten(2))
+                torch.bmm(w_in, seen.flatten(2), out=sums[:, :rows].flatten(2))
                 sums[:, rows:] = b_state[..., None, None]
                 states[0] = state
                 with _one_thread():
