@@ -12,7 +12,7 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from drummernet.transcriber.maps import maxima_into, spread_maxima_into
+from drummernet.transcriber.maps import elu_values_, maxima_into, spread_maxima_into, times_slope
 
 TILE_VALUES = 2**18
 """The most values of a tile at the full rate: 1 MiB."""
@@ -28,7 +28,8 @@ def first_level(audio: torch.Tensor, first: nn.Conv1d, second: nn.Conv1d) -> tor
     if torch.is_autocast_enabled(kind):
         dtype = torch.get_autocast_dtype(kind)
         values = [None if value is None else value.to(dtype) for value in values]
-    result: torch.Tensor = _FirstLevel.apply(*values, int(first.padding[0]))
+    learns = torch.is_grad_enabled() and any(v is not None and v.requires_grad for v in values)
+    result: torch.Tensor = _FirstLevel.apply(*values, int(first.padding[0]), learns)
     return result
 
 
@@ -71,18 +72,19 @@ class _FirstLevel(torch.autograd.Function):
         second_weight: torch.Tensor,
         second_bias: torch.Tensor | None,
         padding: int,
+        learns: bool,
     ) -> torch.Tensor:
         frames = F.pad(audio, (padding, padding)).unfold(-1, weight.shape[2], 1)
         tiles = list(_tiles(frames, len(weight), padding))
         result = audio.new_empty(len(audio), tiles[-1].pooled.stop, len(second_weight))
-        first_is_larger = torch.empty_like(result)
+        first_is_larger = torch.empty_like(result) if learns else None
         kernel = second_weight.unsqueeze(2).contiguous(memory_format=torch.channels_last)
         for tile in tiles:
             image = _image(_map(frames, weight, bias, tile))
             y = F.conv2d(image, kernel, second_bias).squeeze(2).transpose(1, 2)
             place = tile.items, tile.pooled
-            maxima_into(y, result[place], first_is_larger[place])
-            F.elu(result[place], inplace=True)
+            maxima_into(y, result[place], None if first_is_larger is None else first_is_larger[place])
+            elu_values_(result[place])
         ctx.save_for_backward(frames, weight, bias, second_weight, result, first_is_larger)
         ctx.tiles, ctx.padding, ctx.second_biased = tiles, padding, second_bias is not None
         return result
@@ -98,7 +100,7 @@ class _FirstLevel(torch.autograd.Function):
         for tile in ctx.tiles:
             place = tile.items, tile.pooled
             x = _map(frames, weight, bias, tile)
-            pooled = _times_slope(gradient[place], result[place])
+            pooled = times_slope(gradient[place], result[place])
             to_y = pooled.new_empty(len(pooled), 2 * pooled.shape[1], pooled.shape[2])
             spread_maxima_into(pooled, first_is_larger[place], to_y)
             to_image, *here = _convolution_backward(_image(to_y), _image(x), kernel)
@@ -106,7 +108,7 @@ class _FirstLevel(torch.autograd.Function):
             to_second_bias += here[1]
             inside = slice(tile.before, x.shape[1] - tile.after)
             to_x = to_image.squeeze(2).transpose(1, 2)[:, inside]
-            part = _times_slope(to_x, x[:, inside])
+            part = times_slope(to_x, x[:, inside])
             heard = frames[tile.items, tile.begin : tile.end]
             # In this order the product is four times faster than its transpose.
             to_weight += (heard.flatten(0, 1).T @ part.flatten(0, 1)).T
@@ -120,6 +122,7 @@ class _FirstLevel(torch.autograd.Function):
             to_kernel.squeeze(2),
             to_second_bias if ctx.second_biased else None,
             None,
+            None,
         )
 
 
@@ -128,19 +131,15 @@ def _map(frames: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, 
     heard = frames[tile.items, tile.begin : tile.end]
     x = frames.new_empty(len(heard), tile.before + heard.shape[1] + tile.after, len(weight))
     inside = x[:, tile.before : tile.before + heard.shape[1]]
-    inside.copy_((heard.flatten(0, 1) @ weight[:, 0].T).view(inside.shape))
-    if bias is not None:
-        inside += bias
-    F.elu(inside, inplace=True)
+    matrix = weight[:, 0].T.expand(len(heard), -1, -1)
+    if bias is None:
+        torch.bmm(heard, matrix, out=inside)
+    else:
+        torch.baddbmm(bias, heard, matrix, out=inside)
+    elu_values_(inside)
     x[:, : tile.before] = 0
     x[:, x.shape[1] - tile.after :] = 0
     return x
-
-
-def _times_slope(gradient: torch.Tensor, result: torch.Tensor) -> torch.Tensor:
-    """Return a gradient times the slope of the ELU that gave ``result``, which is min(result, 0) + 1."""
-    slope = torch.clamp(result, max=0)
-    return torch.addcmul(gradient, gradient, slope, out=slope)
 
 
 def _convolution_backward(

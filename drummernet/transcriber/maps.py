@@ -4,6 +4,7 @@ Convolutions run on such maps almost twice as fast on a CPU as on (B, C, T), and
 matrix units.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+_LOG2_E = 1 / math.log(2)
 MAP_VALUES = 2**22
 """The most values of maps that a CPU works on at a time: 16 MiB."""
 
@@ -42,8 +44,13 @@ def convolve(x: torch.Tensor, convolution: nn.Conv1d) -> torch.Tensor:
 
 def elu(x: torch.Tensor) -> torch.Tensor:
     """Return ELU(x) of maps (B, T, C)."""
-    # In place the result is kept for the gradient, and no exponential is taken again.
-    return F.elu(x.clone(memory_format=torch.contiguous_format), inplace=True)
+    return elu_(x.clone(memory_format=torch.contiguous_format))
+
+
+def elu_(x: torch.Tensor) -> torch.Tensor:
+    """Replace x by ELU(x), which alone is kept for the gradient."""
+    result: torch.Tensor = _Elu.apply(x)
+    return result
 
 
 def elu_of_maxima(x: torch.Tensor) -> torch.Tensor:
@@ -51,7 +58,7 @@ def elu_of_maxima(x: torch.Tensor) -> torch.Tensor:
 
     It is the larger of the two ELUs, for half of the exponentials.
     """
-    return F.elu(maxima(x), inplace=True)
+    return elu_(maxima(x))
 
 
 def maxima(x: torch.Tensor) -> torch.Tensor:
@@ -67,14 +74,32 @@ def double(x: torch.Tensor) -> torch.Tensor:
     return torch.stack((torch.lerp(x, before, 0.25), torch.lerp(x, after, 0.25)), 2).flatten(1, 2)
 
 
-def maxima_into(x: torch.Tensor, out: torch.Tensor, first_is_larger: torch.Tensor) -> None:
+def elu_values_(x: torch.Tensor) -> None:
+    """Replace x by ELU(x), without regard to gradients."""
+    if x.device.type != "cpu" or x.dtype is torch.bfloat16:
+        F.elu(x, inplace=True)
+        return
+    # On a CPU torch's powers of two take a quarter of the time of its other exponentials. The difference to 1
+    # is off by 1e-7, less than a hundredth of a step of 16-bit audio.
+    below = torch.clamp(x, max=0).mul_(_LOG2_E).exp2_().sub_(1)
+    torch.maximum(x, below, out=x)
+
+
+def times_slope(gradient: torch.Tensor, result: torch.Tensor) -> torch.Tensor:
+    """Return a gradient times the slope of the ELU that gave ``result``, which is min(result, 0) + 1."""
+    slope = torch.clamp(result, max=0)
+    return torch.addcmul(gradient, gradient, slope, out=slope)
+
+
+def maxima_into(x: torch.Tensor, out: torch.Tensor, first_is_larger: torch.Tensor | None) -> None:
     """Write the larger of each two neighbours in time of (B, T, C), and 1 where that is the first, else 0.
 
     Numbers, because comparisons to booleans, and products with them, are several times slower on a CPU.
     """
     pairs = x[:, : x.shape[1] // 2 * 2].unflatten(1, (-1, 2))
     torch.maximum(pairs[:, :, 0], pairs[:, :, 1], out=out)
-    torch.ge(pairs[:, :, 0], pairs[:, :, 1], out=first_is_larger)
+    if first_is_larger is not None:
+        torch.ge(pairs[:, :, 0], pairs[:, :, 1], out=first_is_larger)
 
 
 def spread_maxima_into(gradient: torch.Tensor, first_is_larger: torch.Tensor, out: torch.Tensor) -> None:
@@ -84,6 +109,20 @@ def spread_maxima_into(gradient: torch.Tensor, first_is_larger: torch.Tensor, ou
     torch.mul(gradient, first_is_larger, out=pairs[:, :, 0])
     torch.sub(gradient, pairs[:, :, 0], out=pairs[:, :, 1])
     out[:, end:] = 0
+
+
+class _Elu(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+        elu_values_(x)
+        ctx.mark_dirty(x)
+        ctx.save_for_backward(x)
+        return x
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
+        return times_slope(gradient, *ctx.saved_tensors)
 
 
 class _Maxima(torch.autograd.Function):

@@ -12,7 +12,7 @@ from drummernet.transcriber.scan import gru, gru_last
 
 
 def _elu(x: torch.Tensor) -> torch.Tensor:
-    """Apply ELU to what nobody else holds."""
+    """Apply ELU to states, which nobody but their gradient needs afterwards."""
     return F.elu(x, inplace=not torch.is_grad_enabled())
 
 

@@ -20,6 +20,9 @@ from torch.autograd.function import once_differentiable
 _CHUNK_VALUES = 1 << 18
 """Gate values of a chunk of steps: 1 MB in float32."""
 
+_NARROW = 32
+"""Hidden channels up to which the number of sequences does not matter to the products."""
+
 _STEP_VALUES = 1 << 16
 """Gate values of one step: enough sequences to hide the calls, few enough for the cache."""
 
@@ -132,7 +135,7 @@ def _product(hidden: int, sequences: int) -> Callable[..., torch.Tensor]:
     A product with as many columns as a vector has numbers, or with one, is fast; with fewer it takes up to
     seven times as long as its transpose, whose result however has to be transposed back.
     """
-    return _of_few if 1 < sequences < 16 and hidden > 32 else torch.baddbmm
+    return _of_few if 1 < sequences < 16 and hidden > _NARROW else torch.baddbmm
 
 
 def _advance(seen: torch.Tensor, gates: torch.Tensor, states: torch.Tensor, weight: torch.Tensor) -> None:
