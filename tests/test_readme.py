@@ -21,9 +21,12 @@ def commands() -> list[str]:
 
 
 def shortened(words: list[str]) -> list[str]:
-    """Ask for less: of stems some seconds, of training a step, in one process."""
+    """Ask for less: of stems some seconds, of training a step, in one process, of measurements one."""
     if words[0] == "render":
         return ["0.003" if before == "--hours" else word for before, word in pairwise(["", *words])]
+    if words[0] == "bench":
+        batch = [] if words[1] == "transcribe" else ["--batch", "1"]
+        return [*words, "--repeats", "1", "--seconds", "1", *batch]
     if words[0] != "train":
         return words
     steps = "2" if "last" in words else "1"

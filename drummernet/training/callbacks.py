@@ -16,6 +16,9 @@ from drummernet.transcriber.contract import Activations
 from drummernet.transcriber.gates import SparsemaxGates
 from drummernet.transcription.picking import Picker, pick
 
+STATISTICS_ITEMS = 32
+"""Items of a batch whose activations are looked at: each takes a millisecond, and the device waits."""
+
 
 class GateBlend(Callback):
     """Moves blended gates from smooth to sparse, linearly over the first steps.
@@ -72,9 +75,9 @@ class ActivationStatistics(Callback):
             return
         assert isinstance(pl_module, TranscriberTraining)
         assert pl_module.last_activations is not None
-        statistics = activation_statistics(
-            pl_module.last_activations, pl_module.transcriber.components, pl_module.picker
-        )
+        activations = pl_module.last_activations
+        some = activations._replace(values=activations.values[:STATISTICS_ITEMS])
+        statistics = activation_statistics(some, pl_module.transcriber.components, pl_module.picker)
         statistics["items"] = float(trainer.datamodule.items_seen)  # type: ignore[attr-defined]
         # Past the module's own log, which would repeat them at every step until the next ones.
         for logger in trainer.loggers:

@@ -1,7 +1,7 @@
 """How fast a training step and a transcription are, and what memory they take, on one CPU thread.
 
-    python experiments/throughput/run.py [--corpus STEMS]    # all cases; writes results.*, scaling.png
-    python experiments/throughput/run.py --again             # the main cases, as ratios to the committed
+    python experiments/throughput/run.py [--corpus STEMS] [--only CASE …]  # writes results.*, scaling.png
+    python experiments/throughput/run.py --again   # the main cases, as ratios to the committed results
 
 Each case is a process of its own, so that its peak memory is its own. Steps are compared in yardsticks, a
 fixed work that alternates with them; the 2019 release takes 9.6 of them for a batch of 16 with enhancement.
@@ -24,6 +24,10 @@ BATCHES = (1, 2, 4, 8, 16, 32)
 LENGTHS_SECONDS = (2, 4, 8, 16)
 LENGTH_BATCH = 4
 FILES_SECONDS = (60, 180, 600)
+TUNED_MALLOC = "glibc.malloc.hugetlb=1:" + ":".join(
+    f"glibc.malloc.{name}=100000000000" for name in ("trim_threshold", "mmap_threshold")
+)
+"""Huge pages, and no memory given back: the setting in which the original was measured."""
 MAIN = ("step release_enhanced", "step paper", "step quickstart", "transcribe paper", "transcribe quickstart")
 
 
@@ -33,6 +37,7 @@ def cases() -> dict[str, list[str]]:
     for config in ("release_enhanced", "release", "paper", "quickstart"):
         named[f"step {config}"] = ["step", "--config", config]
     for config in ("release_enhanced", "paper"):
+        named[f"step {config} tuned malloc"] = ["step", "--config", config]
         named[f"step {config} bf16"] = ["step", "--config", config, "--precision", "bf16-mixed"]
         named[f"step {config} two threads"] = ["step", "--config", config, "--threads", "2"]
         for batch in BATCHES:
@@ -58,17 +63,19 @@ def cases() -> dict[str, list[str]]:
     return named
 
 
-def measure(arguments: list[str], corpus: Path | None) -> dict[str, Any]:
+def measure(name: str, corpus: Path | None) -> dict[str, Any]:
     """Run one case in a process of its own and return its JSON."""
+    arguments = cases()[name]
+    environment = {"OMP_NUM_THREADS": "1", **os.environ}
+    if name.endswith("tuned malloc"):
+        environment["GLIBC_TUNABLES"] = TUNED_MALLOC
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out.json"
         words = [sys.executable, "-m", "drummernet", "bench", *arguments]
         words += ["--repeats", "3", "--json", str(out)]
         if corpus is not None and arguments[0] != "transcribe":
             words += ["--corpus", str(corpus)]
-        subprocess.run(
-            words, check=True, stdout=subprocess.DEVNULL, env={"OMP_NUM_THREADS": "1", **os.environ}
-        )
+        subprocess.run(words, check=True, stdout=subprocess.DEVNULL, env=environment)
         result: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
         return result
 
@@ -122,12 +129,14 @@ def draw(results: dict[str, dict[str, Any]], path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def measure_all(corpus: Path | None) -> None:
-    """Measure every case and write the results."""
-    results = {}
-    for name, arguments in cases().items():
-        results[name] = measure(arguments, corpus)
+def measure_all(corpus: Path | None, only: list[str]) -> None:
+    """Measure every case, or some and keep the committed rest, and write the results."""
+    committed = HERE / "results.json"
+    results = json.loads(committed.read_text(encoding="utf-8")) if only else {}
+    for name in only or cases():
+        results[name] = measure(name, corpus)
         print(row(name, results[name]), flush=True)
+    results = {name: results[name] for name in cases()}
     machine = results[MAIN[0]]["machine"]
     head = [
         "| case | input | items/s | CPU ms per item | yardsticks | real-time factor | peak GB |",
@@ -136,7 +145,7 @@ def measure_all(corpus: Path | None) -> None:
     rows = [row(name, result) for name, result in results.items()]
     lines = [f"Measured on {machine}.", "", *head, *rows, "", *parts_table(results)]
     (HERE / "results.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (HERE / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    committed.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     draw(results, HERE / "scaling.png")
 
 
@@ -144,7 +153,7 @@ def measure_again(corpus: Path | None) -> None:
     """Measure the main cases and print their ratios to the committed ones and to the original."""
     committed = json.loads((HERE / "results.json").read_text(encoding="utf-8"))
     for name in MAIN:
-        result = measure(cases()[name], corpus)
+        result = measure(name, corpus)
         key = "real_time_factor" if name.startswith("transcribe") else "yardsticks_per_step"
         now, before = result[key], committed[name][key]
         print(f"{name}: {key} {now:.3g}, committed {before:.3g}, ratio {now / before:.2f}", flush=True)
@@ -160,8 +169,12 @@ def main() -> None:
     parser.add_argument(
         "--again", action="store_true", help="the main cases, as ratios to the committed results"
     )
+    parser.add_argument("--only", nargs="+", metavar="CASE", choices=list(cases()), default=[])
     parsed = parser.parse_args()
-    (measure_again if parsed.again else measure_all)(parsed.corpus)
+    if parsed.again:
+        measure_again(parsed.corpus)
+    else:
+        measure_all(parsed.corpus, parsed.only)
 
 
 if __name__ == "__main__":
