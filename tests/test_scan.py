@@ -95,6 +95,19 @@ def test_the_gradient_lies_in_memory_as_the_input_does():
     assert strides == [contiguous.stride()]
 
 
+@pytest.mark.parametrize("bidirectional", [True, False])
+@pytest.mark.parametrize("sequences", [1, 3, 8, 9, 14, 15, 16, 17])
+def test_any_number_of_sequences_of_a_wide_layer_equals_torch(sequences, bidirectional):
+    layer = nn.GRU(5, 37, batch_first=True, bidirectional=bidirectional).double()
+    x = torch.randn(sequences, 5, 23, dtype=torch.float64)
+    with torch.no_grad():
+        expected = layer(x.transpose(1, 2))[0].transpose(1, 2)
+        torch.testing.assert_close(gru(layer, x), expected, rtol=1e-9, atol=1e-9)
+        if not bidirectional:
+            torch.testing.assert_close(gru_last(layer, x), expected[..., -1], rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(gru(layer, x), expected, rtol=1e-9, atol=1e-9)
+
+
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 def test_without_gradients_nothing_is_kept(mode, monkeypatch):
     layer = nn.GRU(7, 5, batch_first=True, bidirectional=True)

@@ -14,8 +14,8 @@ from torch.nn import functional as F
 
 from drummernet.transcriber.maps import elu_values_, maxima_into, spread_maxima_into, times_slope
 
-TILE_VALUES = 2**18
-"""The most values of a tile at the full rate: 1 MiB."""
+TILE_VALUES = 2**19
+"""The most values of a tile at the full rate: 2 MiB."""
 
 
 def first_level(audio: torch.Tensor, first: nn.Conv1d, second: nn.Conv1d) -> torch.Tensor:
