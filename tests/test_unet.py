@@ -62,6 +62,30 @@ def test_first_level_equals_torchs_layers(monkeypatch, padding, bias, samples):
     torch.testing.assert_close(*(gradients(y, direction, *inputs) for y in (result, expected)))
 
 
+@pytest.mark.parametrize("padding", [1, 0])
+@pytest.mark.parametrize(
+    ("samples", "advance", "shares"),
+    [(64, 48, True), (65, 48, True), (64, 8, True), (64, 63, False), (64, 64, False), (64, 80, False)],
+)
+def test_windows_of_one_recording_equal_windows_apart(monkeypatch, padding, samples, advance, shares):
+    monkeypatch.setattr(first_level_module, "TILE_VALUES", 7 * 2 * 19)
+    computed, plain = [], first_level_module._map
+    monkeypatch.setattr(
+        first_level_module, "_map", lambda *args: computed.append(plain(*args).shape[1]) or plain(*args)
+    )
+    torch.manual_seed(0)
+    first = nn.Conv1d(1, 7, 3, padding=padding).double()
+    second = nn.Conv1d(7, 5, 3, padding=padding).double()
+    windows = torch.randn(samples + 4 * advance, dtype=torch.float64).unfold(0, samples, advance)
+    with torch.no_grad():
+        together = first_level(windows, first, second)
+        steps_together = sum(computed)
+        torch.testing.assert_close(together, first_level(windows.contiguous(), first, second))
+    assert (steps_together < sum(computed) - steps_together) == shares
+    # Weights that learn hear every window.
+    assert first_level(windows, first, second).requires_grad
+
+
 @pytest.mark.parametrize("unet", [PaperUnet(7, 5), ReleaseUnet(5), PaperUnet(), ReleaseUnet()])
 @pytest.mark.parametrize("values", [2**22, 2**15])
 def test_unets_equal_torchs_layers(monkeypatch, unet, values):

@@ -5,6 +5,7 @@ only tile by tile, and the backward pass makes it again, which costs less than t
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
@@ -21,7 +22,8 @@ TILE_VALUES = 2**19
 def first_level(audio: torch.Tensor, first: nn.Conv1d, second: nn.Conv1d) -> torch.Tensor:
     """Return ELU(max-pool 2(second(ELU(first(audio))))) of audio (B, N), a single channel: (B, T, C).
 
-    Both convolutions have the same length and padding.
+    Both convolutions have the same length and padding. On a CPU, where nothing learns, overlapping windows
+    that are views of one recording (``recording.unfold``) take over what the window before has in common.
     """
     values: list[torch.Tensor | None] = [audio, first.weight, first.bias, second.weight, second.bias]
     kind = audio.device.type
@@ -47,19 +49,36 @@ class _Tile(NamedTuple):
     after: int
 
 
-def _tiles(frames: torch.Tensor, channels: int, padding: int) -> Iterator[_Tile]:
-    """Yield the tiles of a map with a step for each of the frames (B, T, length); one tile off the CPU."""
+def _tiles(frames: torch.Tensor, channels: int, padding: int, shared: slice) -> Iterator[_Tile]:
+    """Yield the tiles of a map with a step for each of the frames (B, T, length); one tile off the CPU.
+
+    The steps after pooling that are shared with the item before are left out.
+    """
     items, steps, length = frames.shape
     on_cpu = frames.device.type == "cpu"
     pooled_steps = (steps + 2 * padding - length + 1) // 2
     width = max(1, TILE_VALUES // channels // 2) if on_cpu else pooled_steps
     rows = [slice(item, item + 1) for item in range(items)] if on_cpu else [slice(0, items)]
     for row in rows:
-        for start in range(0, pooled_steps, width):
-            stop = min(start + width, pooled_steps)
-            begin, end = 2 * start - padding, 2 * stop + length - 1 - padding
-            before, after = max(0, -begin), max(0, end - steps)
-            yield _Tile(row, slice(start, stop), begin + before, end - after, before, after)
+        apart = [(0, shared.start), (shared.stop, pooled_steps)] if row.start else [(0, pooled_steps)]
+        for first, last in apart:
+            for start in range(first, last, width):
+                stop = min(start + width, last)
+                begin, end = 2 * start - padding, 2 * stop + length - 1 - padding
+                before, after = max(0, -begin), max(0, end - steps)
+                yield _Tile(row, slice(start, stop), begin + before, end - after, before, after)
+
+
+def _shared(audio: torch.Tensor, padding: int, kernel: int) -> slice:
+    """Return the steps after pooling of an item that the item before has too, an item's advance later.
+
+    Padding reaches as many steps after pooling as it has values.
+    """
+    advance, samples = audio.stride(0), audio.shape[1]
+    if audio.stride(1) != 1 or not 0 < advance < samples or advance % 2 or audio.device.type != "cpu":
+        return slice(0, 0)
+    pooled_steps = (samples + 2 * (2 * padding - kernel + 1)) // 2
+    return slice(padding, max(padding, pooled_steps - advance // 2 - padding))
 
 
 class _FirstLevel(torch.autograd.Function):
@@ -75,7 +94,8 @@ class _FirstLevel(torch.autograd.Function):
         learns: bool,
     ) -> torch.Tensor:
         frames = F.pad(audio, (padding, padding)).unfold(-1, weight.shape[2], 1)
-        tiles = list(_tiles(frames, len(weight), padding))
+        shared = slice(0, 0) if learns else _shared(audio, padding, weight.shape[2])
+        tiles = list(_tiles(frames, len(weight), padding, shared))
         result = audio.new_empty(len(audio), tiles[-1].pooled.stop, len(second_weight))
         first_is_larger = torch.empty_like(result) if learns else None
         kernel = second_weight.unsqueeze(2).contiguous(memory_format=torch.channels_last)
@@ -85,6 +105,8 @@ class _FirstLevel(torch.autograd.Function):
             place = tile.items, tile.pooled
             maxima_into(y, result[place], None if first_is_larger is None else first_is_larger[place])
             elu_values_(result[place])
+        for before, item in pairwise(result):
+            item[shared] = before[shared.start + audio.stride(0) // 2 :][: shared.stop - shared.start]
         ctx.save_for_backward(frames, weight, bias, second_weight, result, first_is_larger)
         ctx.tiles, ctx.padding, ctx.second_biased = tiles, padding, second_bias is not None
         return result

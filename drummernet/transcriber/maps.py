@@ -19,19 +19,19 @@ MAP_VALUES = 2**22
 
 
 def in_slices(
-    network: Callable[[torch.Tensor], torch.Tensor], audio: torch.Tensor, map_values: int
+    network: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, map_values: int
 ) -> torch.Tensor:
-    """Apply a network to audio (B, N), on a CPU to so many items at once that maps stay in the cache.
+    """Apply a network to x (B, ...), on a CPU to so many items at once that maps stay in the cache.
 
     Args:
-        network: From audio to anything with the same items.
-        audio: The batch.
+        network: From x to anything with the same items.
+        x: The batch.
         map_values: What the large maps of an item hold.
     """
-    if audio.device.type != "cpu":
-        return network(audio)
+    if x.device.type != "cpu":
+        return network(x)
     items = max(1, MAP_VALUES // map_values)
-    return torch.cat([network(part) for part in audio.split(items)])
+    return torch.cat([network(part) for part in x.split(items)])
 
 
 def convolve(x: torch.Tensor, convolution: nn.Conv1d) -> torch.Tensor:
@@ -63,7 +63,7 @@ def elu_of_maxima(x: torch.Tensor) -> torch.Tensor:
 
 def maxima(x: torch.Tensor) -> torch.Tensor:
     """Return the larger of each two neighbours in time, (B, T, C) to (B, T // 2, C)."""
-    result: torch.Tensor = _Maxima.apply(x)
+    result: torch.Tensor = _Maxima.apply(x, torch.is_grad_enabled() and x.requires_grad)
     return result
 
 
@@ -127,9 +127,9 @@ class _Elu(torch.autograd.Function):
 
 class _Maxima(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+    def forward(ctx: Any, x: torch.Tensor, learns: bool) -> torch.Tensor:
         result = x.new_empty(len(x), x.shape[1] // 2, x.shape[2])
-        first_is_larger = torch.empty_like(result)
+        first_is_larger = torch.empty_like(result) if learns else None
         maxima_into(x, result, first_is_larger)
         ctx.save_for_backward(first_is_larger)
         ctx.steps = x.shape[1]
@@ -137,8 +137,8 @@ class _Maxima(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
         (first_is_larger,) = ctx.saved_tensors
         to_x = gradient.new_empty(len(gradient), ctx.steps, gradient.shape[2])
         spread_maxima_into(gradient, first_is_larger, to_x)
-        return to_x
+        return to_x, None

@@ -42,15 +42,18 @@ class Encoder(nn.Module):
             nn.Conv1d(a, b, KERNEL, padding=padding, bias=bias) for a, b in pairwise(widths)
         )
 
-    def forward(self, audio: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
-        """Encode audio (B, N).
+    def first_level(self, audio: torch.Tensor) -> torch.Tensor:
+        """Encode audio (B, N) at the full rate; maps (B, about N / 2, C)."""
+        return first_level(audio, self.first, _convolutions(self.levels)[0])
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """Encode the maps of the first level.
 
         Returns:
             The bottom (B, about N / 1024, C) and, finest first, the maps before pooling of the levels that
             have a counterpart on the way up, (B, about N / 16, C) to (B, about N / 512, C).
         """
-        level_1, *levels = _convolutions(self.levels)
-        x = first_level(audio, self.first, level_1)
+        levels = _convolutions(self.levels)[1:]
         for convolution in levels[:-LEVELS_UP]:
             x = elu_of_maxima(convolve(x, convolution))
         maps = []
@@ -85,10 +88,11 @@ class PaperUnet(Part):
 
     def forward(self, audio: torch.Tensor) -> torch.Tensor:
         """Map audio (B, N), N a multiple of 1,024, to r (B, C, N / 16)."""
-        return in_slices(self._maps, audio, audio.shape[1] // 2 * self.encoder.channels).transpose(1, 2)
+        x = self.encoder.first_level(audio)
+        return in_slices(self._maps, x, x[0].numel()).transpose(1, 2)
 
-    def _maps(self, audio: torch.Tensor) -> torch.Tensor:
-        x, maps = self.encoder(audio)
+    def _maps(self, x: torch.Tensor) -> torch.Tensor:
+        x, maps = self.encoder(x)
         for convolution, finer in zip(_convolutions(self.ups), reversed(maps), strict=True):
             x = elu(convolve(torch.cat((double(x), finer), 2), convolution))
         return x
@@ -117,10 +121,11 @@ class ReleaseUnet(Part):
 
     def forward(self, audio: torch.Tensor) -> torch.Tensor:
         """Map audio (B, N), N a multiple of 1,024 from 9,216, to r (B, 2C, N / 16 - 510)."""
-        return in_slices(self._maps, audio, audio.shape[1] // 2 * self.encoder.channels).transpose(1, 2)
+        x = self.encoder.first_level(audio)
+        return in_slices(self._maps, x, x[0].numel()).transpose(1, 2)
 
-    def _maps(self, audio: torch.Tensor) -> torch.Tensor:
-        x, maps = self.encoder(audio)
+    def _maps(self, x: torch.Tensor) -> torch.Tensor:
+        x, maps = self.encoder(x)
         x = elu(convolve(x, self.bottom))
         for convolution, finer in zip(_convolutions(self.ups), reversed(maps), strict=True):
             x = double(elu(convolve(x, convolution)))

@@ -37,7 +37,7 @@ class WaveTranscriber(Transcriber):
         """Return the parts by name, from audio (B, N = ``samples``) to activations (B, K, T)."""
         steps = -(-(samples - self.unet.start_sample) // HOP_SAMPLES)
         return {
-            "unet": lambda audio: self.unet(F.pad(audio, (0, -samples % BLOCK_SAMPLES))),
+            "unet": lambda audio: self.unet(_whole_blocks(audio)),
             **self.head.stages(),
             "gates": lambda z: self.gates(z, block_steps_of(HOP_SAMPLES))[..., :steps],
         }
@@ -51,3 +51,9 @@ class WaveTranscriber(Transcriber):
         for stage in self.stages(audio.shape[-1]).values():
             values = stage(values)
         return Activations(values, HOP_SAMPLES, self.unet.start_sample)
+
+
+def _whole_blocks(audio: torch.Tensor) -> torch.Tensor:
+    """Zero-pad audio (B, N) on the right to a multiple of 1,024 samples, or return it as it is."""
+    missing = -audio.shape[1] % BLOCK_SAMPLES
+    return F.pad(audio, (0, missing)) if missing else audio

@@ -117,7 +117,7 @@ def activations_of_audio(
     try:
         with torch.inference_mode():
             for first in range(0, windows, window_batch):
-                batch = _windows(audio, first, min(window_batch, windows - first)) / peak
+                batch = _windows(audio, first, min(window_batch, windows - first), peak)
                 kept = _kept_steps(transcriber(batch.to(device)), type(transcriber).__name__)
                 steps = values[:, first * KEPT_SAMPLES // hop :][:, : kept.shape[-1]]
                 steps[:] = kept[:, : steps.shape[-1]].cpu().numpy()
@@ -128,14 +128,17 @@ def activations_of_audio(
     return np.rint(values * ROUNDING, out=values) / ROUNDING
 
 
-def _windows(audio: np.ndarray, first: int, count: int) -> torch.Tensor:
-    """Return windows ``first`` … ``first + count - 1`` (B, WINDOW_SAMPLES), zeros beyond the recording."""
-    batch = np.zeros((count, WINDOW_SAMPLES), np.float32)
-    for row, window in enumerate(batch):
-        start = (first + row) * KEPT_SAMPLES - CONTEXT_SAMPLES
-        piece = audio[max(start, 0) : start + WINDOW_SAMPLES]
-        window[max(-start, 0) :][: len(piece)] = piece
-    return torch.from_numpy(batch)
+def _windows(audio: np.ndarray, first: int, count: int, peak: float) -> torch.Tensor:
+    """Return ``count`` windows from the ``first`` on, over the peak: (B, WINDOW_SAMPLES), zeros outside.
+
+    They are views of one stretch of it: a transcriber may see that they overlap.
+    """
+    stretch = np.zeros((count - 1) * KEPT_SAMPLES + WINDOW_SAMPLES, np.float32)
+    start = first * KEPT_SAMPLES - CONTEXT_SAMPLES
+    piece = audio[max(start, 0) : start + len(stretch)]
+    stretch[max(-start, 0) :][: len(piece)] = piece
+    stretch /= peak
+    return torch.from_numpy(stretch).unfold(0, WINDOW_SAMPLES, KEPT_SAMPLES)
 
 
 def _kept_steps(activations: Activations, name: str) -> torch.Tensor:
