@@ -4,6 +4,7 @@ Ten convolutions, each followed by a pooling of 2, see 192 ms at the bottom; six
 that view back to 1 kHz beside the finer maps of the way down.
 """
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
@@ -69,6 +70,17 @@ def crop_to(x: torch.Tensor, length: int) -> torch.Tensor:
     return x[:, start : start + length]
 
 
+def _in_slices(
+    encoder: Encoder, rest: Callable[[torch.Tensor], torch.Tensor], audio: torch.Tensor
+) -> torch.Tensor:
+    """Apply the first level of an encoder to audio (B, N), then the rest of the network."""
+    map_values = audio.shape[1] // 2 * encoder.channels
+    if torch.is_grad_enabled():
+        return in_slices(lambda part: rest(encoder.first_level(part)), audio, map_values)
+    # All at once: windows of one recording share what they have in common.
+    return in_slices(rest, encoder.first_level(audio), map_values)
+
+
 class PaperUnet(Part):
     """The published U-net: same-length convolutions with biases, 178,012 parameters by default.
 
@@ -88,8 +100,7 @@ class PaperUnet(Part):
 
     def forward(self, audio: torch.Tensor) -> torch.Tensor:
         """Map audio (B, N), N a multiple of 1,024, to r (B, C, N / 16)."""
-        x = self.encoder.first_level(audio)
-        return in_slices(self._maps, x, x[0].numel()).transpose(1, 2)
+        return _in_slices(self.encoder, self._maps, audio).transpose(1, 2)
 
     def _maps(self, x: torch.Tensor) -> torch.Tensor:
         x, maps = self.encoder(x)
@@ -121,8 +132,7 @@ class ReleaseUnet(Part):
 
     def forward(self, audio: torch.Tensor) -> torch.Tensor:
         """Map audio (B, N), N a multiple of 1,024 from 9,216, to r (B, 2C, N / 16 - 510)."""
-        x = self.encoder.first_level(audio)
-        return in_slices(self._maps, x, x[0].numel()).transpose(1, 2)
+        return _in_slices(self.encoder, self._maps, audio).transpose(1, 2)
 
     def _maps(self, x: torch.Tensor) -> torch.Tensor:
         x, maps = self.encoder(x)
