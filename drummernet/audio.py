@@ -1,32 +1,43 @@
 """Audio files to float32 mono at 16 kHz and back; every unreadable file becomes one named error.
 
 There is one path from file to samples: decode in blocks, average the channels, resample as a stream.
-Whole files, blocks and segments of a file are therefore the same numbers.
+Whole files, blocks and segments of a file are therefore the same numbers. What a file is, its content tells
+and not its name: libsndfile is asked first, then ffmpeg where that is installed.
+
+The field of an error tells what is at fault: ``"file"``, the file system; ``"format"``, no audio that is
+known here; any other, audio that cannot be decoded.
 """
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from drummernet import SAMPLE_RATE
 from drummernet.errors import InputError
+from drummernet.ffmpeg import HEAD_BYTES, FfmpegFile, is_installed, may_read
 from drummernet.resources import replaced_file
-
-if TYPE_CHECKING:
-    import soundfile
+from drummernet.sndfile import SndfileFile
 
 # Imported where a file is opened: machines that train from prepared stems have no decoder and no resampler.
 
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff"})
 """Suffixes, in lower case, of the files that are taken for audio when a folder is searched."""
 
+SILENCE_PEAK = 1e-3
+"""-60 dBFS: what stays below it is silence, in a stem as in a crop."""
+
+LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1_000, 768_000
+"""Other rates are damaged headers, and would make the resampler huge."""
+
 _BLOCK_FRAMES = 1 << 16
-_UNKNOWN_FRAMES = 1 << 62
-"""libsndfile says that it does not know a length by the largest number there is."""
+_BLOCK_VALUES = 1 << 19
+"""The most values in a block of many channels."""
 _LARGEST_SAMPLE = 1e12
 """Larger samples are decoded rubbish, and overflow in the resampler."""
 _CONTEXT_SAMPLES = 320
@@ -34,14 +45,92 @@ _CONTEXT_SAMPLES = 320
 resampler's filter, and 20 ms at 16 kHz."""
 
 
-def audio_length(path: Path) -> tuple[int, int]:
-    """Return the number of frames and the sample rate in Hz that the file's header states.
+@dataclass(frozen=True)
+class Decoder:
+    """An open audio file.
+
+    Attributes:
+        path: The file.
+        rate: Its sample rate in Hz.
+        channels: Their number, C.
+        format: The container and the encoding: ``"WAV PCM_16"``, ``"ffmpeg aac"``.
+        file: What decodes it.
+    """
+
+    path: Path
+    rate: int
+    channels: int
+    format: str
+    file: SndfileFile | FfmpegFile
+
+    def blocks(self, start_frame: int = 0, end_frame: int | None = None) -> Iterator[np.ndarray]:
+        """Decode a part of the file, or all of it, in bounded memory.
+
+        Args:
+            start_frame: Its first frame. (ffmpeg does not seek exactly: it decodes what stands before, too.)
+            end_frame: The frame behind its last; the end of the file if None.
+
+        Yields:
+            (n, C) float32 at the file's own rate, n > 0.
+
+        Raises:
+            InputError: if the part cannot be decoded, or holds samples that are not finite; those are counted
+                to its end, and nothing is given from the first of them on.
+        """
+        frames = max(1, min(_BLOCK_FRAMES, _BLOCK_VALUES // self.channels))
+        done = bad = 0
+        for block in self.file.blocks(start_frame, end_frame, frames):
+            done += len(block)
+            # No copy is made for this; a NaN is neither.
+            if not (block.max() < _LARGEST_SAMPLE and block.min() > -_LARGEST_SAMPLE):
+                bad += int(np.count_nonzero(~(np.abs(block) < _LARGEST_SAMPLE).all(axis=1)))
+            if not bad:
+                yield block
+        if bad:
+            problem = f"{bad} of {done} are not finite (or above {_LARGEST_SAMPLE:g})"
+            raise InputError(self.path, "samples", problem)
+
+
+@contextmanager
+def open_audio(path: Path) -> Iterator[Decoder]:
+    """Open a file of any format that can be decoded on this machine.
 
     Raises:
-        InputError: if the file cannot be opened as audio or is empty.
+        InputError: if it cannot be opened, is no audio, promises less than one sample at 16 kHz, or has a
+            sample rate that no recording has.
     """
-    with _open(path) as file:
-        return file.frames, file.samplerate
+    with _opened(path) as raw, closing(_decoding(path, raw)) as file:
+        _check(path, file)
+        yield Decoder(path, file.rate, file.channels, file.format, file)
+
+
+def audio_length(path: Path) -> tuple[int, int]:
+    """Return the number of frames and the sample rate in Hz that the header states, if libsndfile reads it.
+
+    Raises:
+        InputError: if libsndfile cannot open it, or as :func:`open_audio`.
+    """
+    with _opened(path) as raw, closing(SndfileFile(path, raw)) as file:
+        _check(path, file)
+        return file.frames, file.rate
+
+
+def mono(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Average the channels of blocks (n, C) to blocks (n,)."""
+    return (block.mean(axis=1) for block in blocks)
+
+
+def resampled(blocks: Iterable[np.ndarray], rate: int) -> Iterator[np.ndarray]:
+    """Bring a stream of blocks (n,) from ``rate`` in Hz to 16 kHz; the resampler's delay is compensated."""
+    if rate == SAMPLE_RATE:
+        yield from blocks
+        return
+    import soxr
+
+    stream = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="VHQ")
+    for block in blocks:
+        yield stream.resample_chunk(block)
+    yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
 
 
 def read_audio(path: Path) -> np.ndarray:
@@ -70,9 +159,8 @@ def audio_blocks(path: Path, block_samples: int) -> Iterator[np.ndarray]:
         InputError: as :func:`read_audio`, possibly after some blocks.
     """
     pending = np.zeros(0, np.float32)
-    with _open(path) as file:
-        mono = _mono_blocks(path, file, 0, file.frames)
-        for piece in _resampled(mono, file.samplerate):
+    with open_audio(path) as decoder:
+        for piece in resampled(mono(decoder.blocks()), decoder.rate):
             pending = np.concatenate((pending, piece))
             while len(pending) >= block_samples:
                 yield pending[:block_samples]
@@ -96,19 +184,16 @@ def read_segment(path: Path, start_sample: int, samples: int) -> np.ndarray:
     Raises:
         InputError: if this part of the file cannot be decoded or is not finite.
     """
-    with _open(path) as file:
-        rate = file.samplerate
+    with open_audio(path) as decoder:
+        rate = decoder.rate
         # Both clocks tick together once per unit: from there on the resampler meets the whole file's phase.
         common = math.gcd(rate, SAMPLE_RATE)
         unit_frames, unit_samples = rate // common, SAMPLE_RATE // common
         context_frames = math.ceil(_CONTEXT_SAMPLES * rate / min(rate, SAMPLE_RATE))
         first_unit = max(0, start_sample // unit_samples - math.ceil(context_frames / unit_frames))
         end_frame = math.ceil((start_sample + samples) * rate / SAMPLE_RATE) + context_frames
-        first_frame = first_unit * unit_frames
-        frames = min(end_frame, file.frames) - first_frame
-        if frames <= 0:
-            return np.zeros(0, np.float32)
-        audio = np.concatenate(list(_resampled(_mono_blocks(path, file, first_frame, frames), rate)))
+        blocks = decoder.blocks(first_unit * unit_frames, end_frame)
+        audio = np.concatenate([np.zeros(0, np.float32), *resampled(mono(blocks), rate)])
     offset = start_sample - first_unit * unit_samples
     return audio[offset : offset + samples]
 
@@ -142,71 +227,46 @@ def peak_normalise(samples: np.ndarray) -> np.ndarray:
     return samples / peak if peak > 0 else samples
 
 
-def _open(path: Path) -> "soundfile.SoundFile":
-    """Open a file whose header promises at least one sample at 16 kHz."""
-    import soundfile
-
+def _opened(path: Path) -> FileIO:
+    """Open a file that is not empty."""
     try:
         if path.exists() and not path.is_file():
             raise InputError(path, "file", "not a file but a folder or a device")
-        with path.open("rb") as raw:
-            if not raw.read(1):
-                raise InputError(path, "file", "holds 0 bytes")
+        raw = FileIO(path)
+        is_empty = not os.fstat(raw.fileno()).st_size
     except OSError as error:
         raise InputError(path, "file", error.strerror or str(error)) from error
+    if is_empty:
+        raw.close()
+        raise InputError(path, "format", "holds 0 bytes")
+    return raw
+
+
+def _decoding(path: Path, raw: FileIO) -> SndfileFile | FfmpegFile:
+    """Find what decodes a file: libsndfile, or ffmpeg if the file begins like one of its formats."""
     try:
-        # soundfile encodes a str strictly, but a name on disk may be any bytes.
-        file = soundfile.SoundFile(os.fsencode(path) if os.name == "posix" else path)
-    except soundfile.LibsndfileError as error:
-        raise InputError(path, "format", f"not readable as audio: {error.error_string}") from error
-    problem = ""
-    if file.frames >= _UNKNOWN_FRAMES:
-        problem = "the header does not tell how many there are"
-    elif file.frames * SAMPLE_RATE < file.samplerate:
-        problem = f"{file.frames} at {file.samplerate} Hz are no audio"
-    if problem:
-        file.close()
-        raise InputError(path, "frames", problem)
-    return file
-
-
-def _mono_blocks(
-    path: Path, file: "soundfile.SoundFile", start_frame: int, frames: int
-) -> Iterator[np.ndarray]:
-    """Yield the mean of the channels at the file's own rate, blocks that are ``frames`` long in all."""
-    import soundfile
-
-    done = 0
-    bad = 0
+        return SndfileFile(path, raw)
+    except InputError as error:
+        problem = error.args[2]
     try:
-        file.seek(start_frame)
-        while done < frames:
-            block = file.read(min(_BLOCK_FRAMES, frames - done), dtype="float32", always_2d=True)
-            if not len(block):
-                raise InputError(
-                    path, "frames", f"cut short: {file.frames} promised, {start_frame + done} there"
-                )
-            done += len(block)
-            with np.errstate(invalid="ignore", over="ignore"):
-                mono = block.mean(axis=1)
-                bad += int(np.count_nonzero(~(np.abs(mono) < _LARGEST_SAMPLE)))
-            if not bad:
-                yield mono
-    except soundfile.LibsndfileError as error:
-        reached = f"decoding failed between frames {start_frame + done} and {start_frame + frames}"
-        raise InputError(path, "frames", f"{reached} of {file.frames}: {error.error_string}") from error
-    if bad:
-        raise InputError(path, "samples", f"{bad} of {frames} are not finite (or above {_LARGEST_SAMPLE:g})")
+        raw.seek(0)
+        head = raw.read(HEAD_BYTES)
+    except OSError as error:
+        raise InputError(path, "file", error.strerror or str(error)) from error
+    if may_read(head):
+        if is_installed():
+            try:
+                return FfmpegFile(path)
+            except InputError as error:
+                problem += f"; {error.args[2]}"
+        else:
+            problem += " (ffmpeg, which reads more formats, is not installed)"
+    raise InputError(path, "format", problem)
 
 
-def _resampled(blocks: Iterator[np.ndarray], rate: int) -> Iterator[np.ndarray]:
-    """Bring a stream of mono blocks from ``rate`` to 16 kHz; the resampler's delay is compensated."""
-    if rate == SAMPLE_RATE:
-        yield from blocks
-        return
-    import soxr
-
-    stream = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="VHQ")
-    for block in blocks:
-        yield stream.resample_chunk(block)
-    yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
+def _check(path: Path, file: SndfileFile | FfmpegFile) -> None:
+    if not LOWEST_RATE_HZ <= file.rate <= HIGHEST_RATE_HZ:
+        problem = f"{file.rate} Hz is not from {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz"
+        raise InputError(path, "rate", problem)
+    if file.frames is not None and file.frames * SAMPLE_RATE < file.rate:
+        raise InputError(path, "frames", f"{file.frames} at {file.rate} Hz are no audio")

@@ -74,21 +74,46 @@ def _train(words: list[str]) -> int:
 
 
 def _add_prepare(commands: Any) -> None:
-    parser = commands.add_parser("prepare", help="audio files to a corpus that is fast to train from")
-    parser.add_argument("source", type=Path, metavar="SOURCE", help="a folder of audio files")
+    parser = commands.add_parser("prepare", help="crawled audio to a corpus that is fast to train from")
+    parser.add_argument(
+        "sources", nargs="*", metavar="SOURCE", help="a folder, file, pattern, manifest (.txt, .csv) or URL"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="CORPUS")
+    parser.add_argument("--dry-run", action="store_true", help="report what would be kept; write nothing")
+    parser.add_argument("--shard", metavar="i/n", help="decode only the i-th of n parts of the files")
+    parser.add_argument(
+        "--finish", action="store_true", help="judge what all shards decoded, write the index"
+    )
+    parser.add_argument(
+        "--accept", action="append", default=[], metavar="REASON", help="put nothing aside for it; repeatable"
+    )
+    parser.add_argument("--workers", type=int, metavar="N", help="processes; else one per core")
     parser.set_defaults(run=_prepare)
 
 
 def _prepare(parsed: argparse.Namespace) -> int:
-    from drummernet import SAMPLE_RATE
-    from drummernet.stems.prepare import prepare
+    from drummernet.corpus_page import write_corpus_page
+    from drummernet.stems.prepare import parse_shard, prepare
+    from drummernet.stems.report import corpus_report, format_report, write_report
 
-    corpus, rejected = prepare(parsed.source, parsed.out)
-    for path, reason in rejected:
-        print(f"drummernet: left out: {path}: {reason}", file=sys.stderr)
-    hours = sum(corpus.lengths) / SAMPLE_RATE / 3600
-    print(f"{len(corpus.lengths)} stems, {hours:.2f} hours in {parsed.out}; {len(rejected)} files left out")
+    finish = parsed.finish or not parsed.shard
+    verdicts = prepare(
+        parsed.sources,
+        parsed.out,
+        accept=parsed.accept,
+        shard=parse_shard(parsed.shard or "1/1"),
+        finish=finish,
+        dry_run=parsed.dry_run,
+        processes=parsed.workers,
+    )
+    if not finish:
+        print(f"shard {parsed.shard} is decoded; --finish writes the index when all are")
+        return DONE
+    report = corpus_report(verdicts)
+    print(format_report(report))
+    if not parsed.dry_run:
+        write_report(report, parsed.out)
+        print(f"page: {write_corpus_page(report, parsed.out)}")
     return DONE
 
 
@@ -99,15 +124,26 @@ def _add_render(commands: Any) -> None:
     parser.add_argument("--kits", default="stems", help="groups, names, patterns; separated by commas")
     parser.add_argument("--hours", type=float, required=True)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--augment", action="store_true", help="vary tuning, equaliser, room, level, noise")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes; else one per core")
     parser.add_argument("--out", type=Path, required=True)
     parser.set_defaults(run=_render)
 
 
 def _render(parsed: argparse.Namespace) -> int:
+    from drummernet.stems.augmentation import Augmentation
     from drummernet.stems.hours import render_hours
+    from drummernet.stems.processes import usable_cores
 
     paths = render_hours(
-        parsed.grooves, parsed.split, parsed.kits.split(","), parsed.hours, parsed.seed, parsed.out
+        parsed.grooves,
+        parsed.split,
+        parsed.kits.split(","),
+        parsed.hours,
+        parsed.seed,
+        parsed.out,
+        Augmentation() if parsed.augment else None,
+        usable_cores() if parsed.workers is None else parsed.workers,
     )
     print(f"{len(paths)} stems in {parsed.out}")
     return DONE

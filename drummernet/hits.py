@@ -11,6 +11,7 @@ import numpy as np
 from drummernet.components import GM_NOTES, NOTE_MAPS, WIDER_COMPONENTS, class_of
 from drummernet.errors import InputError
 from drummernet.resources import replaced_file
+from drummernet.score import DRUM_CHANNEL, Score, read_score
 
 NOTE_SECONDS = 0.05
 """How long a written note lasts; a drum has no note-off, but MIDI needs one."""
@@ -19,12 +20,9 @@ TICKS_PER_SECOND = 2400
 """MIDI ticks per second, whatever the tempo: onsets are right within 0.21 ms, and common readers,
 which refuse more than 10 million ticks, still take files of an hour."""
 
-DRUM_CHANNEL = 9
-"""Channel 10 of General MIDI, counted from 0 as in the file."""
-
 _FLOAT_SLACK_SECONDS = 1e-6
 
-# Only functions that read or write MIDI import mido: machines that train have none.
+# Only what writes MIDI imports mido: machines that train have none.
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -76,23 +74,17 @@ def read_midi(path: str | Path, note_map: str = "gm") -> list[Hit]:
     """
     if note_map not in NOTE_MAPS:
         raise InputError(path, "note_map", f"unknown {note_map!r}; known are {', '.join(NOTE_MAPS)}")
-    import mido
+    return score_hits(read_score(path), note_map)
 
+
+def score_hits(score: Score, note_map: str) -> list[Hit]:
+    """Return the strokes of a score that a note map knows, as hits in order of time."""
     components = NOTE_MAPS[note_map]
-    hits = []
-    seconds = 0.0
-    try:
-        midi = mido.MidiFile(path)
-        if midi.ticks_per_beat <= 0:
-            raise ValueError("SMPTE time division")
-        for message in midi:
-            seconds += message.time
-            struck = message.type == "note_on" and message.velocity > 0 and message.channel == DRUM_CHANNEL
-            if struck and message.note in components:
-                hits.append(Hit(seconds, components[message.note], message.velocity / 127))
-    except Exception as error:  # a broken file raises whatever its bytes happen to trip
-        raise InputError(path, "MIDI", f"cannot be read: {str(error) or type(error).__name__}") from error
-    return sorted(hits)
+    return sorted(
+        Hit(score.seconds(tick), components[note], velocity / 127)
+        for tick, note, velocity in score.strokes
+        if note in components
+    )
 
 
 def write_midi(path: str | Path, hits: Iterable[Hit], tempo_bpm: float = 120.0) -> None:

@@ -79,6 +79,7 @@ class Page:
             temporary.write_text(
                 f'<!doctype html><html lang="en"><head>{head}</head><body>{body}</body></html>\n',
                 encoding="utf-8",
+                errors="replace",  # names of files may be any bytes
             )
 
 

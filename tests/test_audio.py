@@ -1,6 +1,7 @@
 """Decoding, resampling and writing of audio files."""
 
 import os
+import struct
 import tracemalloc
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from drummernet import SAMPLE_RATE
 from drummernet.audio import (
     audio_blocks,
     audio_length,
+    open_audio,
     peak_normalise,
     read_audio,
     read_segment,
@@ -152,7 +154,7 @@ def test_truncated_mp3_whose_decoder_stops_quietly(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "problem"),
-    [(b"", "file: holds 0 bytes"), (b"these are words, not sound\n" * 9, "format: not readable as audio")],
+    [(b"", "format: holds 0 bytes"), (b"these are words, not sound\n" * 9, "format: not readable as audio")],
 )
 def test_files_that_are_no_audio(tmp_path: Path, content: bytes, problem: str) -> None:
     path = tmp_path / "broken.wav"
@@ -181,6 +183,122 @@ def test_samples_that_are_not_finite_are_counted_over_the_whole_file(
     soundfile.write(path, samples, 44_100, subtype="FLOAT")
     with pytest.raises(InputError, match=rf"nan\.wav: samples: {shown} of 200001 are not finite"):
         read_audio(path)
+
+
+def _wav(channels: int, rate: int, content: bytes, promised_bytes: int | None = None) -> bytes:
+    """Return a WAV file of 16-bit samples with any header."""
+    promised = len(content) if promised_bytes is None else promised_bytes
+    frame_bytes = 2 * channels
+    fields = (16, 1, channels, rate, min(rate * frame_bytes, 2**32 - 1), frame_bytes, 16)
+    header = struct.pack("<4sIHHIIHH", b"fmt ", *fields) + struct.pack("<4sI", b"data", promised)
+    return b"RIFF" + struct.pack("<I", min(36 + promised, 2**32 - 1)) + b"WAVE" + header + content
+
+
+@pytest.mark.parametrize("rate", [1, 999, 768_001, 2**31 - 1])
+def test_rates_that_no_recording_has(tmp_path: Path, rate: int) -> None:
+    path = tmp_path / "rate.wav"
+    path.write_bytes(_wav(1, rate, bytes(20_000)))
+    for read in (read_audio, audio_length):
+        with pytest.raises(InputError, match=rf"rate\.wav: rate: {rate} Hz is not from 1000 to 768000"):
+            read(path)
+
+
+@pytest.mark.parametrize("rate", [1_000, 768_000])
+def test_the_outermost_rates(tmp_path: Path, rate: int) -> None:
+    path = tmp_path / "rate.wav"
+    soundfile.write(path, 0.5 * np.sin(2 * np.pi * 100 * np.arange(2 * rate) / rate), rate)
+    expected = 0.5 * np.sin(2 * np.pi * 100 * np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE)
+    np.testing.assert_allclose(read_audio(path)[1600:-1600], expected[1600:-1600], atol=1e-3)
+
+
+def test_hundreds_of_channels_need_little_memory(tmp_path: Path) -> None:
+    path = tmp_path / "wide.wav"
+    channels = 1_000
+    noise = np.random.default_rng(0).integers(-9_000, 9_000, (20_000, channels), dtype=np.int16)
+    path.write_bytes(_wav(channels, SAMPLE_RATE, noise.tobytes()))
+    expected = noise.mean(axis=1) / 2**15
+    del noise
+    tracemalloc.start()
+    audio = read_audio(path)
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_allclose(audio, expected, atol=1e-6)
+    assert peak_bytes < 12e6  # all channels would be 80 MB
+
+
+def test_a_promise_of_far_more_than_there_is(tmp_path: Path) -> None:
+    path = tmp_path / "huge.flac"
+    soundfile.write(path, _noise(30_000), 44_100)
+    content = bytearray(path.read_bytes())
+    content[21] |= 0x0F  # the number of frames, 36 bits in the header of a FLAC file
+    content[22:26] = b"\xff\xff\xff\xff"
+    path.write_bytes(content)
+    assert audio_length(path)[0] == 2**36 - 1
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"huge\.flac: frames: .*68719476735"):
+        read_audio(path)
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak_bytes < 5e6
+
+
+@pytest.mark.parametrize("suffix", [".au", ".gsm", ".vox", ".raw", ".snd", ".mp3", ".wav"])
+def test_noise_is_no_audio_whatever_its_name(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"noise{suffix}"
+    path.write_bytes(np.random.default_rng(5).bytes(50_000))
+    with pytest.raises(InputError, match="format: not readable as audio"):
+        read_audio(path)
+
+
+def test_content_and_not_the_suffix_tells_the_format(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.flac", _noise(9_000), 44_100)
+    (tmp_path / "a.flac").rename(tmp_path / "a.raw")
+    with open_audio(tmp_path / "a.raw") as decoder:
+        assert (decoder.format, decoder.rate, decoder.channels) == ("FLAC PCM_16", 44_100, 1)
+        assert sum(len(block) for block in decoder.blocks()) == 9_000
+
+
+@pytest.mark.parametrize("subtype", ["GSM610", "G721_32", "IMA_ADPCM", "ULAW"])
+def test_telephone_encodings_some_of_which_cannot_seek(tmp_path: Path, subtype: str) -> None:
+    tone = 0.5 * np.sin(2 * np.pi * 400 * np.arange(24_000) / 8_000)
+    path = tmp_path / "tone.wav"
+    soundfile.write(path, tone, 8_000, subtype=subtype)
+    whole = read_audio(path)
+    assert len(whole) >= 48_000
+    assert np.std(whole[1_000:40_000:2] - tone[500:20_000]) < 0.05
+    for start in (0, 20_000):
+        part = read_segment(path, start, 9_000)
+        np.testing.assert_allclose(part, whole[start : start + 9_000], atol=1e-5)
+
+
+def test_native_blocks_have_all_channels(tmp_path: Path) -> None:
+    samples = np.random.default_rng(0).uniform(-0.5, 0.5, (150_000, 3)).astype(np.float32)
+    path = tmp_path / "three.wav"
+    soundfile.write(path, samples, 44_100, subtype="FLOAT")
+    with open_audio(path) as decoder:
+        np.testing.assert_array_equal(np.concatenate(list(decoder.blocks())), samples)
+        np.testing.assert_array_equal(np.concatenate(list(decoder.blocks(7, 90_000))), samples[7:90_000])
+        assert not list(decoder.blocks(150_000))
+
+
+def test_mp3_without_a_stated_length(tmp_path: Path) -> None:
+    path = tmp_path / "plain.mp3"
+    soundfile.write(path, _noise(5 * 44_100), 44_100, bitrate_mode="CONSTANT", compression_level=0.5)
+    content = path.read_bytes()
+    info = content.index(b"Info")
+    bits = {9: 128, 10: 160, 11: 192, 12: 224, 13: 256, 14: 320}[content[2] >> 4]
+    frame_bytes = 144 * bits * 1000 // 44_100 + (content[2] >> 1 & 1)
+    assert info < frame_bytes
+    path.write_bytes(content[frame_bytes:])
+    promised = audio_length(path)[0]
+    with open_audio(path) as decoder:
+        there = sum(len(block) for block in decoder.blocks())
+    assert there % 1152 == 0  # whole frames
+    assert there > 5 * 44_100
+    assert there != promised  # an estimate, which is not taken at its word
+    # What is called MP3 may begin with something else.
+    path.write_bytes(bytes(3_000) + content)
+    assert abs(len(read_audio(path)) - 5 * SAMPLE_RATE) < 1_000
 
 
 def test_missing_file_and_folder(tmp_path: Path) -> None:

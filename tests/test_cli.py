@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from made_corpus import write_prepared
 
 from drummernet.audio import write_audio
 from drummernet.cli import main
 from drummernet.hits import read_midi, read_tsv
+from drummernet.stems.prepared import samples_path
 from drummernet.transcriber.checkpoint import ENTRY
 from drummernet.transcriber.gates import SparsemaxGates
 from drummernet.transcriber.spectral import SpectralTranscriber
@@ -86,33 +88,50 @@ def test_render_from_a_folder_of_midi(tmp_path, capsys):
     assert [line.split("\t")[1] for line in lines] == ["KD", "SD"]
 
 
-def test_prepare_names_what_it_leaves_out_and_succeeds(tmp_path, capsys):
-    write_audio(tmp_path / "in" / "a.flac", np.random.default_rng(0).normal(0, 0.1, 36_000))
+def test_prepare_puts_aside_what_it_cannot_use_and_succeeds(tmp_path, capsys, caplog):
+    clicks = np.zeros(80_000)
+    clicks[::8_000] = 0.5
+    write_audio(tmp_path / "in" / "a.flac", clicks)
     (tmp_path / "in" / "b.wav").write_text("this is text")
-    status, out, err = drummernet(f"prepare {tmp_path}/in --out {tmp_path}/corpus", capsys)
-    assert (status, out) == (0, f"1 stems, 0.00 hours in {tmp_path}/corpus; 1 files left out\n")
-    named = [line for line in err.splitlines() if line.startswith("drummernet: ")]
-    assert len(named) == 1
-    assert named[0].startswith(f"drummernet: left out: {tmp_path}/in/b.wav: format: not readable as audio")
+    (tmp_path / "in" / "list.txt").write_text("a.flac\n../secret.wav\n")
+    words = f"prepare {tmp_path}/in {tmp_path}/in/list.txt --out {tmp_path}/corpus --workers 1"
+    status, out, _ = drummernet(f"{words} --dry-run", capsys)
+    assert status == 0
+    assert not (tmp_path / "corpus").exists()
+    status, told, _ = drummernet(words, capsys)
+    assert status == 0
+    assert told == out + f"page: {tmp_path}/corpus/report.html\n"
+    assert [line.split()[:-4] for line in told.splitlines()[:-1]] == [
+        ["kept"],
+        ["put", "aside"],
+        ["not", "audio"],
+        ["refused"],
+    ]
+    assert [line.split()[-4:-2] for line in told.splitlines()[:-1]] == [
+        ["1", "files"],
+        ["3", "files"],
+        ["2", "files"],
+        ["1", "files"],
+    ]
+    assert sum("../secret.wav" in message for message in caplog.messages) == 2  # named by both runs
+    report = json.loads((tmp_path / "corpus" / "report.json").read_text())
+    assert report["by_reason"]["not audio"] == {"files": 2, "hours": 0.0}
+    assert "1 files, 0.00 hours" in (tmp_path / "corpus" / "report.html").read_text()
 
 
 def test_an_error_of_a_worker_process_is_one_line_too(tmp_path, capsys):
     stem = np.zeros(60_000)
-    stem[-1] = 1.0  # not silent as a whole, but wherever a crop is likely to lie
-    write_audio(tmp_path / "in" / "a.flac", stem)
-    drummernet(f"prepare {tmp_path}/in --out {tmp_path}/corpus", capsys)
+    stem[-1] = 32_767  # not silent as a whole, but wherever a crop is likely to lie
+    corpus = write_prepared(tmp_path / "corpus", [("a", stem, 3e-5)])
     words = f"--data.corpus {tmp_path}/corpus --data.workers 1 --data.crop_seconds 0.1"
     words += f" --trainer.default_root_dir {tmp_path}/run --trainer.enable_progress_bar false"
     status, _, err = drummernet(f"train --config quickstart {words}", capsys)
     assert status == 2
     assert err.startswith("drummernet: item 0: crop: none of 100 draws is usable: 0 unreadable, 100 silent")
-    (tmp_path / "corpus" / "samples-00000.i16").rename(tmp_path / "away")
-    (tmp_path / "corpus" / "samples-00000.i16").mkdir()
-    lines = (tmp_path / "corpus" / "index.jsonl").read_text()
-    (tmp_path / "corpus" / "index.jsonl").write_text(lines.replace("60000", "60"))
+    samples_path(corpus.folder, corpus.entry(0).hash).unlink()
     status, _, err = drummernet(f"train --config quickstart {words}", capsys)
-    assert (status, len(err.splitlines())) == (2, 1)
-    assert "Is a directory: " in err
+    assert status == 2
+    assert "item 0: crop: none of 100 draws is usable: 100 unreadable" in err.splitlines()[-1]
 
 
 def test_stems_that_cannot_be_used_leave_no_run_behind(tmp_path, capsys):
@@ -164,8 +183,8 @@ def test_one_bad_file_leaves_the_others_transcribed(checkpoint, tmp_path, capsys
         ("transcribe {0} --out {0} --checkpoint {1} --formats pdf", "formats: name: unknown 'pdf'"),
         ("transcribe {0} --out {0} --checkpoint {1} --threshold -1", "picker: threshold: -1.0"),
         ("export {1} {0}/weights.pt", "weights.pt: name: released weights end in .safetensors"),
-        ("prepare {0} --out {1}", "last.ckpt: out: is there already, and no empty folder"),
-        ("prepare {0}/no --out {0}/out", "no: folder: no such folder"),
+        ("prepare {0} --out {1}", "last.ckpt: out: is no folder"),
+        ("prepare {0}/no --out {0}/out", "no: source: No such file or directory"),
         ("kits pack rock_mapel --out {0}", "kits: name: unknown 'rock_mapel'; did you mean 'rock_maple'"),
         ("train --config no_such_config", "no_such_config: configs: no such file"),
         (

@@ -1,16 +1,15 @@
 """Training on a CUDA device: the step, the trainer, stems in its memory; needs no decoder and no CLI."""
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
+from made_corpus import write_prepared
 
 from drummernet.stems.crops import CropDataset
-from drummernet.stems.prepared import INDEX, SAMPLE_TYPE, Entry, PreparedCorpus, shard_name
+from drummernet.stems.prepared import PreparedCorpus
 from drummernet.stems.resident import CropPlaces, ResidentStems, fits_on
 from drummernet.training.data import StemDataModule
 from drummernet.training.module import TranscriberTraining
@@ -25,18 +24,12 @@ CONFIGS = ("paper", "release_enhanced", "quickstart")
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory) -> PreparedCorpus:
     """A loud, a quiet and a short stem, written as ``drummernet prepare`` would."""
-    folder = tmp_path_factory.mktemp("corpus")
     rng = np.random.default_rng(0)
-    entries, parts, start = [], [], 0
+    stems = []
     for name, samples, scale in (("a", 70_001, 3e-5), ("b", 51_003, 1e-6), ("c", 9_007, 1e-5)):
         swell = np.abs(np.sin(np.arange(samples) / 3_000)) ** 8
-        parts.append(np.rint(32_767 * swell * rng.uniform(-1, 1, samples)).astype(SAMPLE_TYPE))
-        entries.append(Entry(name, 16_000, samples / 16_000, 0, start, samples, scale))
-        start += samples
-    (folder / shard_name(0)).write_bytes(np.concatenate(parts).tobytes())
-    lines = [json.dumps(asdict(entry)) + "\n" for entry in entries]
-    (folder / INDEX).write_text("".join(lines), encoding="utf-8")
-    return PreparedCorpus(folder)
+        stems.append((name, np.rint(32_767 * swell * rng.uniform(-1, 1, samples)), scale))
+    return write_prepared(tmp_path_factory.mktemp("corpus"), stems)
 
 
 class NoWaiting(pl.Callback):

@@ -6,19 +6,20 @@ from collections import Counter, defaultdict
 from itertools import pairwise
 from pathlib import Path
 
+import mido
 import numpy as np
 import pretty_midi
 import pytest
 
 from drummernet.components import COMPONENTS, NOTE_MAPS, THREE_CLASSES
 from drummernet.errors import InputError
-from drummernet.grooves import midi as groove_midi
 from drummernet.grooves.drummer import play_style, swung_step
 from drummernet.grooves.generator import MIN_GAP_SECONDS, generate_groove
 from drummernet.grooves.groove import Groove
-from drummernet.grooves.midi import read_grooves
+from drummernet.grooves.midi import LONGEST_SECONDS, read_grooves
 from drummernet.grooves.patterns import FILL_LETTERS, FILLS, LEVELS, STYLES
-from drummernet.hits import Hit, write_midi
+from drummernet.hits import Hit, read_midi, write_midi
+from drummernet.score import Beat, read_score
 
 HITS = [Hit(0.0, "KD", 1.0), Hit(0.5, "SD", 1.0), Hit(1.5, "CHH", 1.0)]
 
@@ -90,10 +91,7 @@ def test_a_folder_without_a_usable_groove_is_an_error(tmp_path: Path) -> None:
         read_grooves(tmp_path)
 
 
-def test_the_groove_dataset_has_its_published_splits(
-    shared_data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(groove_midi, "read_midi", lambda path, note_map: HITS if path.is_file() else [])
+def test_the_groove_dataset_has_its_published_splits(shared_data: Path) -> None:
     counts = {
         split: len(read_grooves(shared_data / "groove", split)) for split in ("train", "validation", "test")
     }
@@ -225,7 +223,7 @@ def test_swing_delays_the_offbeats_that_are_played(name: str, least: float, most
     [style] = [style for style in STYLES if style.name == name]
     ratios: list[float] = []
     for seed in range(30):
-        hits = play_style(style, np.random.default_rng(seed), 20.0)
+        hits, _ = play_style(style, np.random.default_rng(seed), 20.0)
         onsets = np.array(sorted(hit.onset_seconds for hit in hits if hit.component in ("CHH", "RDC")))
         beats = onsets[2:] - onsets[:-2]
         if beats.size > 20:
@@ -263,3 +261,157 @@ def test_pauses_thin_some_bars_out(many: list[Groove]) -> None:
             if len(inside) == 1:
                 alone.update(inside)
     assert {"KD", "SD", "CHH", "RDC"} <= set(alone)
+
+
+def _write_score(path: Path, *messages: mido.MetaMessage | mido.Message) -> None:
+    """Write a file of 480 ticks per quarter note, with a stroke 10,000 ticks after the last message."""
+    stroke = mido.Message("note_on", channel=9, note=36, velocity=64, time=10_000)
+    mido.MidiFile(tracks=[mido.MidiTrack([*messages, stroke])]).save(path)
+
+
+def _tempo(bpm: float, ticks: int = 0) -> mido.MetaMessage:
+    return mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(bpm), time=ticks)
+
+
+def _metre(numerator: int, denominator: int, ticks: int = 0) -> mido.MetaMessage:
+    return mido.MetaMessage("time_signature", numerator=numerator, denominator=denominator, time=ticks)
+
+
+@pytest.mark.parametrize(
+    ("numerator", "denominator", "beat_quarters", "bar_beats"),
+    [(4, 4, 1, 4), (3, 4, 1, 3), (5, 8, 0.5, 5), (6, 8, 1.5, 2), (12, 8, 1.5, 4), (2, 2, 2, 2)],
+)
+def test_beats_follow_tempo_and_time_signature(
+    tmp_path: Path, numerator: int, denominator: int, beat_quarters: float, bar_beats: int
+) -> None:
+    _write_score(tmp_path / "a.mid", _tempo(90), _metre(numerator, denominator))
+    beats = read_score(tmp_path / "a.mid").beats(10.0)
+    expected = np.arange(0, 10, beat_quarters * 60 / 90)
+    np.testing.assert_allclose([beat.seconds for beat in beats], expected, atol=1e-5)
+    assert [beat.number for beat in beats] == [n % bar_beats + 1 for n in range(len(beats))]
+
+
+def test_beats_where_tempo_and_time_signature_change(tmp_path: Path) -> None:
+    """A bar of 4/4 at 120; in its second half at 60; then 3/4."""
+    _write_score(tmp_path / "a.mid", _metre(4, 4), _tempo(120), _tempo(60, 960), _metre(3, 4, 960))
+    beats = read_score(tmp_path / "a.mid").beats(7.5)
+    assert beats == [
+        *(Beat(0.0, 1), Beat(0.5, 2), Beat(1.0, 3), Beat(2.0, 4)),
+        *(Beat(3.0, 1), Beat(4.0, 2), Beat(5.0, 3), Beat(6.0, 1), Beat(7.0, 2)),
+    ]
+
+
+def test_beats_that_nobody_states(tmp_path: Path) -> None:
+    _write_score(tmp_path / "a.mid", _tempo(90))
+    _write_score(tmp_path / "b.mid", _metre(4, 4), _tempo(3e6))
+    assert [groove.beats for groove in read_grooves(tmp_path)] == [(), ()]
+
+
+def test_a_part_has_its_own_clock() -> None:
+    beats = (Beat(0.0, 1), Beat(0.75, 2), Beat(1.5, 3))
+    part = Groove("whole", tuple(HITS), 2.5, beats).part(0.5, 1.5)
+    assert part == Groove("whole", (Hit(0.0, "SD"),), 1.0, (Beat(0.25, 2),))
+
+
+def test_scores_hold_what_a_general_reader_finds(shared_data: Path) -> None:
+    folder = shared_data / "groove"
+    for groove in read_grooves(folder)[::80]:
+        path = folder / f"{groove.name}.mid"
+        expected = read_midi(path, "roland")
+        assert sorted((hit.component, hit.velocity) for hit in groove.hits) == sorted(
+            (hit.component, hit.velocity) for hit in expected
+        )
+        np.testing.assert_allclose(
+            [hit.onset_seconds for hit in groove.hits], [hit.onset_seconds for hit in expected], atol=1e-6
+        )
+        general = pretty_midi.PrettyMIDI(str(path))
+        for ours, theirs in (
+            ([beat.seconds for beat in groove.beats], general.get_beats()),
+            ([beat.seconds for beat in groove.beats if beat.number == 1], general.get_downbeats()),
+        ):
+            inside = theirs[theirs < groove.duration_seconds - 1e-6]
+            assert len(ours) >= len(inside) > 0  # theirs end with the file
+            np.testing.assert_allclose(ours[: len(inside)], inside, atol=1e-4)
+
+
+def test_beats_of_the_dataset_fit_its_table_and_its_hits(shared_data: Path) -> None:
+    """The table states tempo and metre too; kicks fall on downbeats, snares on the second and fourth beat."""
+    folder = shared_data / "groove"
+    with (folder / "info.csv").open(newline="") as file:
+        rows = {row["midi_filename"].removesuffix(".mid"): row for row in csv.DictReader(file)}
+    on_beat: Counter[tuple[str, int]] = Counter()
+    for groove in read_grooves(folder, "validation"):
+        row = rows[groove.name]
+        seconds = np.array([beat.seconds for beat in groove.beats])
+        if row["time_signature"] != "4-4" or len(seconds) < 2:
+            continue
+        np.testing.assert_allclose(np.diff(seconds), 60 / float(row["bpm"]), rtol=0.01)
+        for hit in groove.hits:
+            nearest = int(np.abs(seconds - hit.onset_seconds).argmin())
+            if hit.velocity > 0.4 and abs(seconds[nearest] - hit.onset_seconds) < 0.04:
+                on_beat[hit.component, groove.beats[nearest].number] += 1
+    assert on_beat["KD", 1] > 2 * max(on_beat["KD", 2], on_beat["KD", 4])
+    assert min(on_beat["SD", 2], on_beat["SD", 4]) > 2 * max(on_beat["SD", 1], on_beat["SD", 3])
+
+
+def test_tracks_running_status_and_other_messages(tmp_path: Path) -> None:
+    """A file by hand: two tracks, a system exclusive message, a program change, running status."""
+    conductor = b"\x00\xff\x51\x03\x0f\x42\x40" + b"\x00\xff\x2f\x00"  # a quarter note lasts 1 s
+    drums = b"\x00\xf0\x03\x01\x02\xf7" + b"\x00\xc9\x05"
+    drums += (
+        b"\x60\x99\x24\x40" + b"\x60\x26\x7f" + b"\x00\x24\x00" + b"\x81\x40\x24\x20" + b"\x00\xff\x2f\x00"
+    )
+    tracks = (b"MTrk" + len(track).to_bytes(4, "big") + track for track in (conductor, drums))
+    data = b"MThd\x00\x00\x00\x06\x00\x01\x00\x02\x00\x60" + b"".join(tracks)
+    (tmp_path / "a.mid").write_bytes(data)
+    (groove,) = read_grooves(tmp_path)
+    assert groove.hits == (Hit(1.0, "KD", 64 / 127), Hit(2.0, "SD", 1.0), Hit(4.0, "KD", 32 / 127))
+    assert list(groove.hits) == read_midi(tmp_path / "a.mid", "roland")
+
+
+def test_broken_files_are_named_whatever_is_broken(tmp_path: Path) -> None:
+    """Cut anywhere, or with any bytes replaced, a file is a groove or an error, soon."""
+    _write_score(tmp_path / "a.mid", _tempo(100), _metre(4, 4), *(_metre(3, 4, 960),) * 8)
+    whole = (tmp_path / "a.mid").read_bytes()
+    rng = np.random.default_rng(0)
+    outcomes: Counter[str] = Counter()
+    for n in range(len(whole) + 400):
+        broken = bytearray(whole[:n]) if n < len(whole) else bytearray(whole)
+        if n >= len(whole):
+            for at in rng.integers(len(whole), size=3):
+                broken[at] = rng.integers(256)
+        (tmp_path / "a.mid").write_bytes(broken)
+        try:
+            (groove,) = read_grooves(tmp_path)
+        except InputError:
+            outcomes["error"] += 1
+        else:
+            outcomes["groove"] += 1
+            assert groove.duration_seconds < LONGEST_SECONDS
+    assert outcomes["error"] > len(whole) // 2
+    assert outcomes["groove"] > 20
+
+
+def test_an_unknown_note_map_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="note_map: unknown 'korg'; known are"):
+        read_grooves(tmp_path, note_map="korg")
+
+
+def test_generated_beats_are_those_of_the_bars(many: list[Groove]) -> None:
+    """A free groove has none; others have crashes on downbeats, whatever the style."""
+    crashes: Counter[int] = Counter()
+    for groove in many:
+        assert bool(groove.beats) == (_style(groove) != "free")
+        assert all(0 <= beat.seconds < groove.duration_seconds for beat in groove.beats)
+        numbers = [beat.number for beat in groove.beats]
+        bar_beats = {"waltz": 3, "six_eight": 2}.get(_style(groove), 4)
+        assert all(b == a % bar_beats + 1 for a, b in pairwise(numbers))
+        seconds = np.array([beat.seconds for beat in groove.beats])
+        if len(seconds):
+            gaps = np.diff(seconds)
+            np.testing.assert_allclose(gaps, np.median(gaps), rtol=0.06)  # a drummer drifts
+            for hit in groove.hits:
+                nearest = int(np.abs(seconds - hit.onset_seconds).argmin())
+                if hit.component == "CRC" and abs(seconds[nearest] - hit.onset_seconds) < 0.04:
+                    crashes[groove.beats[nearest].number] += 1
+    assert crashes[1] > 2 * crashes[2] > 0

@@ -84,7 +84,7 @@ def test_a_step_needs_no_decoder_no_cli_and_no_scores(tmp_path):
     rng = np.random.default_rng(0)
     for name in ("a", "b"):
         write_audio(tmp_path / "stems" / f"{name}.flac", rng.normal(0, 0.1, 50_000))
-    prepare(tmp_path / "stems", tmp_path / "corpus")
+    prepare([str(tmp_path / "stems")], tmp_path / "corpus", accept=["not drums"], processes=1)
     write_audio(tmp_path / "sounds" / "kick.wav", rng.normal(0, 0.1, 4_000))
     manifest = "name: mine\nfamily: odd\ngroup: synthesizer\nlicence: MIT\n"
     manifest += "source: {type: folder, path: sounds, components: {KD: kick.wav}}\n"

@@ -71,7 +71,7 @@ def test_bad_files_are_named_and_never_stop(tmp_path: Path) -> None:
     assert reasons["gone.flac"] == "file: No such file or directory"
     assert reasons["short.wav"] == "duration: 0.090 s, less than 0.1 s"
     assert reasons["text.wav"].startswith("format: not readable as audio")
-    assert reasons["zero.mp3"] == "file: holds 0 bytes"
+    assert reasons["zero.mp3"] == "format: holds 0 bytes"
 
 
 def test_link_loops_are_entered_once(tmp_path: Path) -> None:

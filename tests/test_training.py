@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from pytorch_lightning.callbacks import TQDMProgressBar
 from training_runs import logged, render_three_stems, write_tiny
 
@@ -19,12 +20,14 @@ from drummernet.resources import resource_folder
 from drummernet.similarity.enhancement import OnsetEnhancement
 from drummernet.similarity.onset_spectrum import OnsetSpectrumSimilarity
 from drummernet.similarity.pseudo_cqt import PseudoCqt
+from drummernet.stems.on_the_fly import Rendering
 from drummernet.synthesizer import Synthesizer
 from drummernet.training.callbacks import GateBlend, activation_statistics
 from drummernet.training.cli import train
-from drummernet.training.data import RunSampler
+from drummernet.training.data import RunSampler, StemDataModule
 from drummernet.training.module import TranscriberTraining
 from drummernet.training.objectives import Reconstruction
+from drummernet.training.recipe import build_data, read_recipe
 from drummernet.transcriber.checkpoint import ENTRY, export_weights, load_transcriber, untrained_like
 from drummernet.transcriber.contract import Activations
 from drummernet.transcriber.gates import SparsemaxGates
@@ -149,6 +152,34 @@ def test_resume_is_exact(tiny, stems, tmp_path):
     for name, tensor in straight["state_dict"].items():
         torch.testing.assert_close(resumed["state_dict"][name], tensor, rtol=0, atol=0)
     assert logged(tmp_path / "halved", "loss") == logged(tmp_path / "straight", "loss")
+
+
+def test_training_renders_its_own_stems(tiny, tmp_path):
+    rendering = {"class_path": "drummernet.stems.on_the_fly.Rendering"}
+    rendering["init_args"] = {"kits": "jazz_trio", "augmentation": {"room": 1.0}}
+    (tmp_path / "rendered.yaml").write_text(yaml.safe_dump({"data": {"rendering": rendering}}))
+
+    def train_to(steps: int, folder: str, *more: str) -> dict:
+        words = ["--config", str(tiny), "--config", str(tmp_path / "rendered.yaml")]
+        words += ["--trainer.default_root_dir", str(tmp_path / folder), "--trainer.max_steps", str(steps)]
+        train([*words, *more])
+        return torch.load(tmp_path / folder / "checkpoints" / "last.ckpt", weights_only=True)
+
+    straight = train_to(3, "straight")
+    train_to(2, "halved")
+    resumed = train_to(3, "halved", "--ckpt_path", "last")
+    for name, tensor in straight["state_dict"].items():
+        torch.testing.assert_close(resumed["state_dict"][name], tensor, rtol=0, atol=0)
+    recipe = read_recipe([str(tiny), str(tmp_path / "rendered.yaml")])
+    data = build_data(recipe)
+    data.setup("fit")
+    assert data.crops.draw(0).kit == "jazz_trio"
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_stems_come_from_one_place(both, stems):
+    with pytest.raises(InputError, match=r"data: corpus: needs a folder of stems, or else data\.rendering"):
+        StemDataModule(*((stems, Rendering()) if both else ()))
 
 
 def test_a_killed_run_goes_on_with_the_next_item(tiny, stems, tmp_path):

@@ -7,6 +7,7 @@ import numpy as np
 from drummernet.components import COMPONENTS
 from drummernet.grooves.patterns import FILL_LETTERS, FILLS, LEVELS, STEPS_PER_BEAT, Layers, Style
 from drummernet.hits import Hit
+from drummernet.score import Beat
 
 _SECTION_BARS = 8
 _FLAM_SECONDS = (0.022, 0.035)
@@ -51,8 +52,14 @@ class Feel:
     flam_probability: float
 
 
-def play_style(style: Style, rng: np.random.Generator, duration_seconds: float) -> list[Hit]:
-    """Play in ``style`` from a random place of a random bar until ``duration_seconds``."""
+def play_style(
+    style: Style, rng: np.random.Generator, duration_seconds: float
+) -> tuple[list[Hit], list[Beat]]:
+    """Play in ``style`` from a random place of a random bar until ``duration_seconds``.
+
+    Returns:
+        Hits, and the beats of the bars; whole bars, so some of them lie before 0 or after the end.
+    """
     feel = _draw_feel(style, rng)
     steps = len(style.kicks[0])
     bar_index = int(rng.integers(_SECTION_BARS))
@@ -61,6 +68,7 @@ def play_style(style: Style, rng: np.random.Generator, duration_seconds: float) 
     drift = 1.0
     bar_seconds = -rng.uniform(0, steps * feel.step_seconds)
     hits: list[Hit] = []
+    beats: list[Beat] = []
     while bar_seconds < duration_seconds + steps * feel.step_seconds:
         if bar_index % _SECTION_BARS == 0:
             layers, loudness = _draw_section(style, rng)
@@ -71,9 +79,11 @@ def play_style(style: Style, rng: np.random.Generator, duration_seconds: float) 
             strokes = _with_fill(strokes, steps, rng)
         drift = 1 + 0.9 * (drift - 1) + rng.normal(0, 0.003)
         hits += _performed(strokes, feel, bar_seconds, drift, loudness, rng)
+        for number, step in enumerate(range(0, steps, style.beat_steps), start=1):
+            beats.append(Beat(bar_seconds + step * feel.step_seconds * drift, number))
         bar_seconds += steps * feel.step_seconds * drift
         bar_index += 1
-    return hits
+    return hits, beats
 
 
 def swung_step(step: float, swing: float, swung_steps: int) -> float:

@@ -14,6 +14,7 @@ from drummernet.grooves.drummer import play_style
 from drummernet.grooves.groove import Groove
 from drummernet.grooves.patterns import STEPS_PER_BEAT, STYLES
 from drummernet.hits import Hit
+from drummernet.score import Beat
 
 FREE_SHARE = 0.2
 """The share of grooves that follow no style."""
@@ -32,7 +33,7 @@ def generate_groove(seed: int, duration_seconds: float) -> Groove:
         duration_seconds: How long; more than 0.
 
     Returns:
-        A groove named ``generated/STYLE/SEED``.
+        A groove named ``generated/STYLE/SEED``, with its beats unless it follows no style.
 
     Raises:
         InputError: if an argument is out of range.
@@ -42,14 +43,17 @@ def generate_groove(seed: int, duration_seconds: float) -> Groove:
     if not 0 < duration_seconds < float("inf"):
         raise InputError("generate_groove", "duration_seconds", f"{duration_seconds} is not more than 0")
     rng = np.random.default_rng(seed)
+    beats: list[Beat] = []
     if rng.random() < FREE_SHARE:
         name, hits = "free", play_free(rng, duration_seconds)
     else:
         weights = np.array([style.weight for style in STYLES])
         style = STYLES[rng.choice(len(STYLES), p=weights / weights.sum())]
-        name, hits = style.name, play_style(style, rng, duration_seconds)
+        name = style.name
+        hits, beats = play_style(style, rng, duration_seconds)
     inside = [hit for hit in hits if 0 <= hit.onset_seconds < duration_seconds]
-    return Groove(f"generated/{name}/{seed}", tuple(_spaced(inside)), duration_seconds)
+    heard = tuple(beat for beat in beats if 0 <= beat.seconds < duration_seconds)
+    return Groove(f"generated/{name}/{seed}", tuple(_spaced(inside)), duration_seconds, heard)
 
 
 def play_free(rng: np.random.Generator, duration_seconds: float) -> list[Hit]:

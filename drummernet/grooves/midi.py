@@ -5,12 +5,17 @@ import logging
 import math
 from pathlib import Path, PurePosixPath
 
+from drummernet.components import NOTE_MAPS
 from drummernet.errors import InputError
 from drummernet.grooves.groove import Groove
-from drummernet.hits import read_midi
+from drummernet.hits import score_hits
+from drummernet.score import read_score
 
 RING_OUT_SECONDS = 1.0
 """What follows the last hit where no table states the duration."""
+
+LONGEST_SECONDS = 12 * 3600.0
+"""What lasts longer is no performance but a broken file."""
 
 _COLUMNS = ("midi_filename", "duration", "split")
 
@@ -30,9 +35,11 @@ def read_grooves(folder: str | Path, split: str | None = None, note_map: str = "
         The grooves, in the order of the table or of their names.
 
     Raises:
-        InputError: if the folder has no such split or not one usable groove.
+        InputError: if the map is unknown, or the folder has no such split or not one usable groove.
     """
     folder = Path(folder)
+    if note_map not in NOTE_MAPS:
+        raise InputError(folder, "note_map", f"unknown {note_map!r}; known are {', '.join(NOTE_MAPS)}")
     grooves = []
     for name, duration in _listed(folder, split):
         try:
@@ -72,7 +79,8 @@ def _rows(table: Path) -> list[dict[str, str]]:
 
 
 def _read_groove(folder: Path, name: str, duration: str | None, note_map: str) -> Groove:
-    hits = read_midi(folder / name, note_map)
+    score = read_score(folder / name)
+    hits = score_hits(score, note_map)
     if not hits:
         raise InputError(folder / name, "hits", f"no drum notes of the map {note_map!r}")
     last_onset_seconds = hits[-1].onset_seconds
@@ -80,7 +88,10 @@ def _read_groove(folder: Path, name: str, duration: str | None, note_map: str) -
         duration_seconds = last_onset_seconds + RING_OUT_SECONDS
     else:
         duration_seconds = max(_seconds(folder / name, duration), last_onset_seconds)
-    return Groove(PurePosixPath(name).with_suffix("").as_posix(), tuple(hits), duration_seconds)
+    if duration_seconds > LONGEST_SECONDS:
+        raise InputError(folder / name, "duration", f"{duration_seconds:.0f} s is more than 12 hours")
+    beats = tuple(score.beats(duration_seconds))
+    return Groove(PurePosixPath(name).with_suffix("").as_posix(), tuple(hits), duration_seconds, beats)
 
 
 def _seconds(path: Path, text: str) -> float:

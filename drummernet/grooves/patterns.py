@@ -31,6 +31,7 @@ class Style:
         swing: The least and the largest share of its length by which the second note of a swung pair is
             late; 1/3 is the triplet feel.
         swung_steps: Sixteenths in one note of a swung pair: 2 swings eighths, 1 sixteenths.
+        beat_steps: Sixteenths in a beat of its bars: 4 in 4/4 and 3/4, 6 in 6/8.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Style:
     keepers: tuple[Layers, ...]
     swing: tuple[float, float] = (0.0, 0.0)
     swung_steps: int = 2
+    beat_steps: int = STEPS_PER_BEAT
 
 
 _BACKBEAT = "....X.......X..."
@@ -231,6 +233,7 @@ STYLES: tuple[Style, ...] = (
             {"CHH": "X.x.x.X.x...", "OHH": "..........X."},
             {"CHH": "X.....X.....", "TMB": "X.x.x.X.x.x."},
         ),
+        beat_steps=6,
     ),
 )
 

@@ -8,11 +8,9 @@ import torch
 from torch.utils.data import Dataset
 
 from drummernet import SAMPLE_RATE
+from drummernet.audio import SILENCE_PEAK
 from drummernet.errors import InputError
 from drummernet.stems.corpus import Corpus
-
-SILENCE_PEAK = 1e-3
-"""-60 dBFS; a crop that stays below it is drawn again."""
 
 _MOST_DRAWS = 100
 _logger = logging.getLogger(__name__)
@@ -37,20 +35,24 @@ class Crop(NamedTuple):
 class CropDataset(Dataset[dict[str, Any]]):
     """Crops of N = crop_seconds · 16000 samples, as many as anybody asks for.
 
-    Item n depends on the corpus, the seed and n alone: its stem is drawn uniformly over the stems (not
-    over time, as in the paper), then its start uniformly over the stem. A stem shorter than a crop is
-    zero-padded on the right.
+    Item n depends on the arguments and n alone: its stem is drawn first, then its start uniformly over the
+    stem. A stem shorter than a crop is zero-padded on the right.
 
     Args:
         corpus: The stems to draw from.
         seed: Together with n it decides item n.
         crop_seconds: Length of a crop.
+        weights: The probability of each stem (S,), see :func:`drummernet.stems.weights.stem_weights`; equal
+            if None, as in the paper.
     """
 
-    def __init__(self, corpus: Corpus, seed: int, crop_seconds: float = 2.0) -> None:
+    def __init__(
+        self, corpus: Corpus, seed: int, crop_seconds: float = 2.0, weights: np.ndarray | None = None
+    ) -> None:
         self.corpus = corpus
         self.samples = round(crop_seconds * SAMPLE_RATE)
         self._seed = seed
+        self._cumulative = None if weights is None else np.cumsum(weights)
         self._warned: set[int] = set()
 
     def __getitem__(self, n: int) -> dict[str, Any]:
@@ -74,8 +76,8 @@ class CropDataset(Dataset[dict[str, Any]]):
         unreadable = 0
         last = ""
         for _ in range(_MOST_DRAWS):
-            stem = int(rng.integers(len(self.corpus.lengths)))
-            start_sample = int(rng.integers(max(0, self.corpus.lengths[stem] - self.samples) + 1))
+            stem = self._stem(rng)
+            start_sample = int(rng.integers(max(0, int(self.corpus.lengths[stem]) - self.samples) + 1))
             try:
                 part = self.corpus.read(stem, start_sample, self.samples)
             except InputError as error:
@@ -92,6 +94,14 @@ class CropDataset(Dataset[dict[str, Any]]):
         raise InputError(
             f"item {n}", "crop", f"none of {_MOST_DRAWS} draws is usable: {counts}; last: {last}"
         )
+
+    def _stem(self, rng: np.random.Generator) -> int:
+        stems = len(self.corpus.lengths)
+        if self._cumulative is None:
+            return int(rng.integers(stems))
+        # Bisection: 20 steps for a million stems, less than a microsecond.
+        place = rng.random() * self._cumulative[-1]
+        return min(int(np.searchsorted(self._cumulative, place, side="right")), stems - 1)
 
     def _warn_once(self, stem: int, error: InputError) -> None:
         if stem not in self._warned:

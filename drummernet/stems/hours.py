@@ -13,6 +13,7 @@ from drummernet.grooves.groove import Groove
 from drummernet.grooves.midi import read_grooves
 from drummernet.kits.bank import resolve_kits
 from drummernet.kits.manifest import load_kit
+from drummernet.stems.augmentation import Augmentation
 from drummernet.stems.render import render_stems
 
 GENERATED_SECONDS = 20.0
@@ -20,9 +21,16 @@ GENERATED_SECONDS = 20.0
 
 
 def render_hours(
-    grooves: str, split: str | None, kits: Sequence[str], hours: float, seed: int, out: Path
+    grooves: str,
+    split: str | None,
+    kits: Sequence[str],
+    hours: float,
+    seed: int,
+    out: Path,
+    augmentation: Augmentation | None = None,
+    workers: int = 1,
 ) -> list[Path]:
-    """Render stems in the ``folder`` layout until they last ``hours``.
+    """Render stems in the ``folder`` layout, beats beside the labels, until they last ``hours``.
 
     Args:
         grooves: ``"generator"``, or a folder of MIDI performances.
@@ -31,6 +39,8 @@ def render_hours(
         hours: How much; the last stem may exceed it.
         seed: Decides grooves, kits and variations.
         out: The folder.
+        augmentation: Varies drums, room and equipment from stem to stem.
+        workers: Processes; the stems are the same for any number. See :func:`render_stems`.
 
     Returns:
         The paths of the audio files.
@@ -43,6 +53,8 @@ def render_hours(
         raise InputError("render", "hours", f"{hours} is not more than 0")
     if seed < 0:
         raise InputError("render", "seed", f"{seed} is negative")
+    if workers < 1:
+        raise InputError("render", "workers", f"{workers} is less than 1")
     if (out / "audio").exists():
         raise InputError(out, "out", "already holds stems, which would mix with the new ones")
     if grooves == "generator" and split is not None:
@@ -50,9 +62,8 @@ def render_hours(
     played = (
         _generated(seed) if grooves == "generator" else _shuffled(read_grooves(Path(grooves), split), seed)
     )
-    return render_stems(
-        _lasting(played, 3600 * hours), [load_kit(name) for name in resolve_kits(kits)], out, seed
-    )
+    loaded = [load_kit(name) for name in resolve_kits(kits)]
+    return render_stems(_lasting(played, 3600 * hours), loaded, out, seed, augmentation, workers)
 
 
 def _generated(seed: int) -> Iterator[Groove]:

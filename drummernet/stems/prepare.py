@@ -1,134 +1,188 @@
-"""``drummernet prepare``: the audio files of a folder to a prepared corpus."""
+"""``drummernet prepare``: crawled files to a corpus, in steps that may be killed, repeated and shared out."""
 
-import glob
-import json
+import hashlib
 import logging
+import os
 import shutil
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
-from tempfile import SpooledTemporaryFile
+from time import monotonic
 
-import numpy as np
 from tqdm import tqdm
 
-from drummernet.audio import audio_blocks
 from drummernet.errors import InputError
-from drummernet.stems.corpus import Stem, find_stems
-from drummernet.stems.crops import SILENCE_PEAK
-from drummernet.stems.prepared import INDEX, REJECTED, SAMPLE_TYPE, Entry, PreparedCorpus, shard_name
+from drummernet.stems.decode import decode
+from drummernet.stems.finish import Verdict, judge_all, latest, missing, write_corpus
+from drummernet.stems.journal import JOURNALS, Decoded, Key, Record, key_of, opened_journal, read_journals
+from drummernet.stems.processes import outcomes, usable_cores
+from drummernet.stems.sources import Source, list_sources
 
-SHARD_SAMPLES = 1 << 29
-"""The most that a file of samples holds, 1 GiB; a stem longer than that (9 hours) has one to itself."""
+ACCEPTABLE = ("too short", "clipped", "not drums", "near duplicate")
+"""Reasons that a user may set aside: what they tell of can be trained on."""
 
-FULL_SCALE = 32_767
-_BLOCK_SAMPLES = 1 << 16
-_MEMORY_BYTES = 1 << 26
-"""Longer stems (17 minutes) wait for their peak on disk."""
+NAMED_AT_MOST = 20
+"""Files that are refused are named one by one up to here; all are in the list of what was put aside."""
 
+SCRATCH = "scratch"
 _logger = logging.getLogger(__name__)
+_CRASHED = ("undecodable", "decoder: the process that decoded it died")
 
 
-def prepare(source: Path, out: Path) -> tuple[PreparedCorpus, list[tuple[Path, str]]]:
-    """Decode all stems of a folder and keep their samples, each at full scale of its own peak.
+def prepare(
+    sources: Sequence[str],
+    corpus: Path,
+    *,
+    accept: Sequence[str] = (),
+    shard: tuple[int, int] = (1, 1),
+    finish: bool = True,
+    dry_run: bool = False,
+    processes: int | None = None,
+) -> list[Verdict]:
+    """Decode what the corpus does not have yet, then judge everything and write the index.
 
     Args:
-        source: A folder of audio files of any format and rate.
-        out: The corpus, which takes its place only when it is whole.
+        sources: Folders, files, patterns, manifests and URLs; none to finish what shards have decoded.
+        corpus: The folder; it may hold a corpus, which grows then.
+        accept: Some of ``ACCEPTABLE``: nothing is put aside for these reasons.
+        shard: (i, n): decode only the i-th of n disjoint parts of the files.
+        finish: Judge and write the index, too.
+        dry_run: Write nothing.
+        processes: That decode; one per core if None.
 
     Returns:
-        The corpus, and the files that were left out, each with the reason: those that cannot be decoded to
-        their end, are shorter than 0.1 s, or silent throughout.
+        What becomes of each file that the corpus knows; empty if it is not to be finished.
 
     Raises:
-        InputError: if there is no usable stem, or the folder ``out`` holds something already.
+        InputError: if the request cannot be met; files that cannot be used are put aside instead.
+        OSError: if the corpus cannot be written; what was written stays, and the next run goes on.
     """
-    if (out / INDEX).exists():
-        raise InputError(out, "out", "already holds a corpus")
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise InputError(out, "out", "is there already, and no empty folder")
-    found = find_stems(source)
-    rejected = list(found.rejected)
-    with _replaced_folder(out) as folder:
-        shards = _Shards(folder)
-        with (folder / INDEX).open("w", encoding="utf-8") as index:
-            for stem in tqdm(found.stems, unit="stem", disable=None):
-                try:
-                    entry = shards.add(stem, stem.path.relative_to(source).as_posix())
-                except InputError as error:
-                    rejected.append((stem.path, str(error).removeprefix(f"{stem.path}: ")))
-                else:
-                    index.write(json.dumps(asdict(entry)) + "\n")
-        if shards.is_empty:
-            first = f"{rejected[0][0]}: {rejected[0][1]}"
-            raise InputError(source, "stems", f"no usable audio; {len(rejected)} rejected, first: {first}")
-        rejected.sort()
-        with (folder / REJECTED).open("w", encoding="utf-8") as stream:
-            for path, reason in rejected:
-                line = {"path": path.relative_to(source).as_posix(), "reason": reason}
-                stream.write(json.dumps(line) + "\n")
-    return PreparedCorpus(out), rejected
+    _check(sources, corpus, accept, shard, finish, processes)
+    accepted = frozenset(accept)
+    listed = [source for source in _listed(sources, corpus) if _in_shard(source, *shard)]
+    with _run(corpus, "{}-of-{}".format(*shard), dry_run) as (scratch, append):
+        work = partial(decode, scratch=scratch, corpus=None if dry_run else corpus, accepted=accepted)
+        records = latest(read_journals(corpus))
+        new = _decode_all([s for s in listed if _is_news(s, records)], work, append, processes)
+        if not finish:
+            return []
+        records = latest([*records.values(), *new])
+        if not records:
+            raise InputError(" ".join(sources) or corpus, "files", "there are none")
+        verdicts = judge_all(records, accepted)
+        if dry_run:
+            return verdicts
+        wanted = {record.key for record in missing(verdicts, corpus)}
+        again = [source for source in listed if key_of(source) in wanted]
+        if again:
+            found = _decode_all(again, work, append, processes)
+            verdicts = judge_all(latest([*records.values(), *found]), accepted)
+        write_corpus(verdicts, corpus)
+        return verdicts
 
 
-class _Shards:
-    """Appends stems to files of bounded size in a folder."""
+def parse_shard(text: str) -> tuple[int, int]:
+    """Read a part of the files, ``i/n``.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._number = 0
-        self._written = 0
+    Raises:
+        InputError: if it is none.
+    """
+    part, _, parts = text.partition("/")
+    if not (part.isdecimal() and parts.isdecimal()):
+        raise InputError("prepare", "shard", f"{text!r} is not i/n, such as 1/4")
+    return int(part), int(parts)
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether no stem was added."""
-        return self._written == 0
 
-    def add(self, stem: Stem, name: str) -> Entry:
-        """Append a stem, decoded in bounded memory.
+def _check(
+    sources: Sequence[str],
+    corpus: Path,
+    accept: Sequence[str],
+    shard: tuple[int, int],
+    finish: bool,
+    processes: int | None,
+) -> None:
+    if not sources and not ((corpus / JOURNALS).is_dir() and finish):
+        raise InputError("prepare", "sources", "name a folder, file, pattern, manifest or URL")
+    unknown = [reason for reason in accept if reason not in ACCEPTABLE]
+    if unknown:
+        raise InputError("prepare", "accept", f"{unknown[0]!r} is none of {', '.join(ACCEPTABLE)}")
+    if not 0 <= shard[0] <= shard[1] or shard[1] < 1:
+        raise InputError("prepare", "shard", f"{shard[0]}/{shard[1]} is no part: the first of four is 1/4")
+    if processes is not None and processes < 1:
+        raise InputError("prepare", "workers", f"{processes} is less than 1")
+    if corpus.exists() and not corpus.is_dir():
+        raise InputError(corpus, "out", "is no folder")
+    if corpus.is_dir() and any(corpus.iterdir()) and not (corpus / JOURNALS).is_dir():
+        raise InputError(corpus, "out", "holds something already, but no corpus that can grow")
 
-        Raises:
-            InputError: if it cannot be decoded or is silent; nothing is appended then.
-        """
-        with SpooledTemporaryFile(_MEMORY_BYTES, dir=str(self._folder)) as spool:
-            peak = 0.0
-            samples = 0
-            for block in audio_blocks(stem.path, _BLOCK_SAMPLES):
-                peak = max(peak, float(np.abs(block).max()))
-                samples += len(block)
-                spool.write(block.tobytes())
-            if peak < SILENCE_PEAK:
-                raise InputError(stem.path, "samples", f"silent: the peak is {peak:.2g}")
-            if self._written and self._written + samples > SHARD_SAMPLES:
-                self._number += 1
-                self._written = 0
-            spool.seek(0)
-            with (self._folder / shard_name(self._number)).open("ab") as shard:
-                while data := spool.read(4 * _BLOCK_SAMPLES):
-                    scaled = np.rint(np.frombuffer(data, np.float32) * np.float32(FULL_SCALE / peak))
-                    shard.write(scaled.astype(SAMPLE_TYPE).tobytes())
-        start_sample, self._written = self._written, self._written + samples
-        scale = peak / FULL_SCALE
-        return Entry(name, stem.rate, stem.duration_seconds, self._number, start_sample, samples, scale)
+
+def _listed(sources: Sequence[str], corpus: Path) -> Iterator[Source]:
+    """Yield the files of the sources, but those of the corpus itself."""
+    own = f"{corpus.resolve()}{os.sep}"
+    return (source for source in list_sources(sources) if not source.location.startswith(own))
+
+
+def _in_shard(source: Source, part: int, parts: int) -> bool:
+    """Return whether a file belongs to a part; 0 and ``parts`` mean the same one."""
+    name = f"{source.origin}\0{source.path}".encode("utf-8", "surrogateescape")
+    digest = hashlib.blake2b(name, digest_size=8).digest()
+    return int.from_bytes(digest) % parts == part % parts
 
 
 @contextmanager
-def _replaced_folder(path: Path) -> Iterator[Path]:
-    """Yield a new folder beside ``path`` that takes its place when the block succeeds."""
-    target = path.absolute()
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-    for left in target.parent.glob(f".{glob.escape(target.name)}.*"):
-        _logger.warning("left by a run that was killed, unless it still runs: %s", left)
-    temporary.mkdir(parents=True)
-    try:
-        if path.is_dir():
-            path.rmdir()  # fails before hours of work rather than after: a link, a mount, the current folder
-        yield temporary
-        temporary.replace(target)
-    except OSError as error:
-        if error.filename is None:  # a full disk is noticed by a stream, which does not know its name
-            error.filename = str(path)
-        raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+def _run(corpus: Path, name: str, dry_run: bool) -> Iterator[tuple[Path, Callable[[Record], None]]]:
+    """Yield a folder for temporary files and what records go to; no other run has them."""
+    if dry_run:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder), lambda _: None
+        return
+    with opened_journal(corpus, name) as journal:
+        scratch = corpus / SCRATCH / name
+        shutil.rmtree(scratch, ignore_errors=True)  # of a run that was killed
+        scratch.mkdir(parents=True)
+        try:
+            yield scratch, journal.append
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+            if not any(scratch.parent.iterdir()):
+                scratch.parent.rmdir()
+
+
+def _is_news(source: Source, records: dict[Key, Record]) -> bool:
+    """Return whether a file is unknown, has changed, or could not be read and is tried again."""
+    record = records.get(key_of(source))
+    if record is None or (record.source.size_bytes, record.source.modified) != (
+        source.size_bytes,
+        source.modified,
+    ):
+        return True
+    return isinstance(record.result, tuple) and record.result[0] == "unreadable" and not source.problem
+
+
+def _decode_all(
+    sources: list[Source],
+    work: Callable[[Source], Record],
+    append: Callable[[Record], None],
+    processes: int | None,
+) -> list[Record]:
+    """Decode files in several processes and put on record what became of each as soon as it is known."""
+    done, seconds, refused, begin = [], 0.0, 0, monotonic()
+    workers = min(processes or usable_cores(), max(1, len(sources)))
+    bar = tqdm(total=len(sources), unit="file", disable=None)
+    with bar, closing(outcomes(work, sources, workers)) as done_one_by_one:
+        for source, outcome in done_one_by_one:
+            record = outcome or Record(source, _CRASHED)
+            append(record)
+            done.append(record)
+            if isinstance(record.result, tuple) and record.result[0] == "refused":
+                refused += 1
+                if refused <= NAMED_AT_MOST:
+                    _logger.warning("refused: %s: %s", source.location, record.result[1])
+            if isinstance(record.result, Decoded):
+                seconds += record.result.measures.duration_seconds
+            rate = seconds / (monotonic() - begin) / 60
+            bar.set_postfix_str(f"{seconds / 3600:.2f} hours, {rate:.2f} hours per minute", refresh=False)
+            bar.update()
+    return done

@@ -2,18 +2,23 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from tqdm import tqdm
 
 from drummernet import SAMPLE_RATE
-from drummernet.audio import write_audio
 from drummernet.errors import InputError
 from drummernet.grooves.groove import Groove
 from drummernet.hits import Hit
 from drummernet.kits.kit import Kit
 from drummernet.resources import replaced_file
+from drummernet.stems.augmentation import Augmentation
+from drummernet.stems.processes import outcomes
 
 CHOKED = "OHH"
 CHOKING = ("CHH", "PHH")
@@ -28,7 +33,9 @@ _NOISE_DBFS = (-70.0, -50.0)
 _PEAK = 0.9
 
 
-def render_groove(groove: Groove, kit: Kit, rng: np.random.Generator) -> np.ndarray:
+def render_groove(
+    groove: Groove, kit: Kit, rng: np.random.Generator, augmentation: Augmentation | None = None
+) -> np.ndarray:
     """Play a groove on a kit.
 
     Every hit starts at its own sample. Its amplitude is velocity² (the curve of the MIDI and DLS
@@ -39,6 +46,7 @@ def render_groove(groove: Groove, kit: Kit, rng: np.random.Generator) -> np.ndar
         groove: What is played; components that the kit lacks are left out.
         kit: The one-shots and their levels.
         rng: Draws the variations; the same state gives the same audio.
+        augmentation: Varies the one-shots, then the mix, beyond that.
 
     Returns:
         (N,) float32 at 16 kHz, N = round(duration · 16000), of peak 0.9 at most.
@@ -46,6 +54,9 @@ def render_groove(groove: Groove, kit: Kit, rng: np.random.Generator) -> np.ndar
     N = round(groove.duration_seconds * SAMPLE_RATE)
     hits = rendered_hits(groove, kit)
     one_shots = _voiced(kit, rng)
+    if augmentation is not None:
+        sounding = sorted({hit.component for hit in hits})
+        one_shots = augmentation.tuned({component: one_shots[component] for component in sounding}, rng)
     hit_gains_db = rng.uniform(-_HIT_SPREAD_DB, _HIT_SPREAD_DB, len(hits))
     closings = [_sample(hit) for hit in hits if hit.component in CHOKING]
     audio = np.zeros(N, np.float32)
@@ -62,7 +73,8 @@ def render_groove(groove: Groove, kit: Kit, rng: np.random.Generator) -> np.ndar
     peak = np.abs(audio).max(initial=0.0)
     if peak > room:
         audio *= room / peak
-    return audio + noise
+    audio += noise
+    return audio if augmentation is None else augmentation(audio, rng)
 
 
 def rendered_hits(groove: Groove, kit: Kit) -> list[Hit]:
@@ -71,37 +83,93 @@ def rendered_hits(groove: Groove, kit: Kit) -> list[Hit]:
     return sorted(hit for hit in groove.hits if hit.component in kit.one_shots and 0 <= _sample(hit) < N)
 
 
-def render_stems(grooves: Iterable[Groove], kits: Sequence[Kit], out: Path, seed: int) -> list[Path]:
-    """Render each groove on a kit drawn at random to ``audio/`` and ``annotations/`` in a folder.
+def render_stems(
+    grooves: Iterable[Groove],
+    kits: Sequence[Kit],
+    out: Path,
+    seed: int,
+    augmentation: Augmentation | None = None,
+    workers: int = 1,
+) -> list[Path]:
+    """Render each groove on a kit drawn at random to ``audio/``, ``annotations/`` and ``beats/`` in a folder.
 
-    Stem n depends on the seed, n, its groove and the kits alone. Its annotation, in place before its
-    audio, holds a line ``onset_seconds<TAB>component`` for every hit that sounds.
+    Stem n depends on the seed, n, its groove, the kits and the augmentation alone. Its annotation, in place
+    before its audio, holds a line ``onset_seconds<TAB>component`` for every hit that sounds; its beats, if
+    they are known, a line ``seconds<TAB>number within the bar`` each.
 
     Args:
         grooves: One groove per stem.
         kits: What they are played on.
         out: The folder.
         seed: Together with n it decides kit and variations of stem n.
+        augmentation: See :func:`render_groove`.
+        workers: Processes; 1 is this one. They change nothing but the time. They start afresh, so a script
+            that asks for more needs its ``if __name__ == "__main__"``.
 
     Returns:
         The paths of the audio files.
 
     Raises:
-        InputError: if there is no kit, or a file cannot be written.
+        InputError: if there is no kit, or a process died of a stem.
+        OSError: if a file cannot be written.
     """
     if not kits:
         raise InputError("kits", "names", "none to render on")
+    stems = _planned(grooves, kits, seed, augmentation)
     paths = []
+    done: Generator[tuple[_Stem, bytes | None], None, None] = (
+        outcomes(_encoded, stems, workers) if workers > 1 else ((stem, _encoded(stem)) for stem in stems)
+    )
+    with closing(done):
+        for stem, flac in tqdm(done, unit="stem", disable=None):
+            if flac is None:
+                raise InputError("render", stem.name, "its process died, perhaps for lack of memory")
+            paths.append(_write(stem, flac, out))
+    return sorted(paths)
+
+
+class _Stem(NamedTuple):
+    """All that a stem depends on, ``rng`` being where the kit's draw left it."""
+
+    name: str
+    groove: Groove
+    kit: Kit
+    rng: np.random.Generator
+    augmentation: Augmentation | None
+
+
+def _planned(
+    grooves: Iterable[Groove], kits: Sequence[Kit], seed: int, augmentation: Augmentation | None
+) -> Iterator[_Stem]:
     for n, groove in enumerate(grooves):
         rng = np.random.default_rng((seed, n))
         kit = kits[int(rng.integers(len(kits)))]
         name = f"{n:06d}_{re.sub('[^A-Za-z0-9-]+', '_', kit.name)[:80]}"
-        with replaced_file(out / "annotations" / f"{name}.txt") as temporary:
-            lines = (f"{hit.onset_seconds:.6f}\t{hit.component}\n" for hit in rendered_hits(groove, kit))
-            temporary.write_text("".join(lines), encoding="utf-8")
-        paths.append(out / "audio" / f"{name}.flac")
-        write_audio(paths[-1], render_groove(groove, kit, rng))
-    return paths
+        yield _Stem(name, groove, kit, rng, augmentation)
+
+
+def _encoded(stem: _Stem) -> bytes:
+    """Return the stem's audio as a FLAC file: workers touch no disk, so killing them leaves no trace."""
+    import soundfile
+
+    stream = BytesIO()
+    samples = render_groove(stem.groove, stem.kit, stem.rng, stem.augmentation)
+    soundfile.write(stream, samples, SAMPLE_RATE, subtype="PCM_16", format="FLAC")
+    return stream.getvalue()
+
+
+def _write(stem: _Stem, flac: bytes, out: Path) -> Path:
+    hits = rendered_hits(stem.groove, stem.kit)
+    lines = {"annotations": [f"{hit.onset_seconds:.6f}\t{hit.component}\n" for hit in hits]}
+    if stem.groove.beats:
+        lines["beats"] = [f"{beat.seconds:.6f}\t{beat.number}\n" for beat in stem.groove.beats]
+    for folder, text in lines.items():
+        with replaced_file(out / folder / f"{stem.name}.txt") as temporary:
+            temporary.write_text("".join(text), encoding="utf-8")
+    path = out / "audio" / f"{stem.name}.flac"
+    with replaced_file(path) as temporary:
+        temporary.write_bytes(flac)
+    return path
 
 
 def _sample(hit: Hit) -> int:

@@ -43,7 +43,7 @@ class CropPlaces(Dataset[dict[str, Any]]):
         """
         places = []
         for crop in map(self._crops.draw, items):
-            first_sample = self._corpus.first_samples[crop.stem] + crop.start_sample
+            first_sample = int(self._corpus.first_samples[crop.stem]) + crop.start_sample
             places.append((first_sample, len(crop.part), int(crop.peak)))
         return {"place": torch.tensor(places), "item": torch.tensor(items)}
 
@@ -55,18 +55,12 @@ class ResidentStems:
         corpus: The corpus.
         samples: N, the length of a crop.
         device: Where the samples are held, 2 bytes each.
-
-    Attributes:
-        corpus: The same.
     """
 
     def __init__(self, corpus: PreparedCorpus, samples: int, device: torch.device) -> None:
-        self.corpus = corpus
         self._samples = torch.empty(corpus.total_samples, dtype=torch.int16, device=device)
-        start = 0
-        for shard in corpus.shards():
-            self._samples[start : start + len(shard)].copy_(torch.from_numpy(shard))
-            start += len(shard)
+        for stem, (start, length) in enumerate(zip(corpus.first_samples, corpus.lengths, strict=True)):
+            self._samples[start : start + length].copy_(torch.from_numpy(corpus.read(stem, 0, length).copy()))
         self._offsets = torch.arange(samples, device=device)
 
     def crops(self, places: torch.Tensor) -> torch.Tensor:

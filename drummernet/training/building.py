@@ -65,6 +65,8 @@ def build_value(value: Any, annotation: Any, field: str, blame: Blame) -> Any:
     """
     kinds = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
     if isinstance(value, Mapping):
+        if any(get_origin(kind) is dict for kind in kinds):
+            return dict(value)
         return _part(value, kinds, field, blame)
     if isinstance(value, str) and Path in kinds:
         return Path(value)

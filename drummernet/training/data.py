@@ -11,9 +11,14 @@ from torch.utils.data import DataLoader, Sampler
 from drummernet.errors import InputError
 from drummernet.evaluation.readers import read_dataset
 from drummernet.evaluation.tracks import Track
-from drummernet.stems.corpus import Corpus, open_corpus
+from drummernet.stems.corpus import open_corpus
 from drummernet.stems.crops import CropDataset
+from drummernet.stems.on_the_fly import RenderedCrops, Rendering
 from drummernet.stems.resident import CropPlaces, ResidentStems, fits_on
+from drummernet.stems.weights import Draw, Label, stem_weights
+
+DECIDING = ("seed", "crop_seconds", "draw", "balance", "shares")
+"""The settings that decide, together with the corpus, what item n of a run is."""
 
 
 class RunSampler(Sampler[list[int]]):
@@ -47,19 +52,27 @@ class StemDataModule(pl.LightningDataModule):
 
     Args:
         corpus: A folder with audio files of any format and rate, or what ``drummernet prepare`` made of one.
+        rendering: Crops are rendered on the fly, in place of a corpus.
         validation: An annotated folder (``folder`` layout) to score during training, never to train on.
         batch_size: B, per device.
         crop_seconds: Length of a crop.
+        draw: Whether every track is drawn equally often, as in the paper, or every second.
+        balance: Draw all sources, or all styles, of a prepared corpus equally often.
+        shares: With ``balance``: how often, relative to those that are not named.
         seed: With the item number it decides crop and kit.
         workers: Processes that draw and decode.
     """
 
     def __init__(
         self,
-        corpus: Path,
+        corpus: Path | None = None,
+        rendering: Rendering | None = None,
         validation: Path | None = None,
         batch_size: int = 32,
         crop_seconds: float = 2.0,
+        draw: Draw = "tracks",
+        balance: Label | None = None,
+        shares: dict[str, float] | None = None,
         seed: int = 0,
         workers: int = 0,
     ) -> None:
@@ -69,10 +82,16 @@ class StemDataModule(pl.LightningDataModule):
         for field, (value, lowest) in least.items():
             if not value >= lowest:
                 raise InputError("data", field, f"{value} is less than {lowest}")
+        if (corpus is None) == (rendering is None):
+            raise InputError("data", "corpus", "needs a folder of stems, or else data.rendering")
         self.corpus_folder = corpus
+        self.rendering = rendering
         self.validation_folder = validation
         self.batch_size = batch_size
         self.crop_seconds = crop_seconds
+        self.draw = draw
+        self.balance = balance
+        self.shares = shares
         self.seed = seed
         self.workers = workers
         self.items_seen = 0
@@ -84,14 +103,22 @@ class StemDataModule(pl.LightningDataModule):
         Raises:
             InputError: if there is no readable stem, or an annotation is wrong.
         """
-        if hasattr(self, "corpus"):
+        if hasattr(self, "crops"):
             return
-        self.corpus: Corpus = open_corpus(self.corpus_folder)
+        self.crops: CropDataset | RenderedCrops = self._crops()
         self.tracks: list[Track] = []
         if self.validation_folder is not None:
             self.tracks = [
                 t for t in read_dataset("folder", self.validation_folder) if t.audio_path is not None
             ]
+
+    def _crops(self) -> CropDataset | RenderedCrops:
+        if self.rendering is not None:
+            return self.rendering.crops(self.seed, self.crop_seconds)
+        assert self.corpus_folder is not None
+        corpus = open_corpus(self.corpus_folder)
+        weights = stem_weights(corpus, self.draw, self.balance, self.shares)
+        return CropDataset(corpus, self.seed, self.crop_seconds, weights)
 
     def teardown(self, stage: str) -> None:
         """Give back the device's memory."""
@@ -104,12 +131,12 @@ class StemDataModule(pl.LightningDataModule):
         """
         assert self.trainer is not None
         device = self.trainer.strategy.root_device
-        crops = CropDataset(self.corpus, self.seed, self.crop_seconds)
-        options: dict[str, Any] = {"dataset": crops}
-        if self.resident is None and fits_on(self.corpus, device):
-            self.resident = ResidentStems(self.corpus, crops.samples, device)
-        if self.resident is not None:
-            options = {"dataset": CropPlaces(crops, self.resident.corpus), "collate_fn": _itself}
+        options: dict[str, Any] = {"dataset": self.crops}
+        if isinstance(self.crops, CropDataset) and fits_on(self.crops.corpus, device):
+            corpus = self.crops.corpus
+            if self.resident is None:
+                self.resident = ResidentStems(corpus, self.crops.samples, device)
+            options = {"dataset": CropPlaces(self.crops, corpus), "collate_fn": _itself}
         rank, ranks = self.trainer.global_rank, self.trainer.world_size
         return DataLoader(
             **options,
@@ -139,15 +166,15 @@ class StemDataModule(pl.LightningDataModule):
 
     def state_dict(self) -> dict[str, Any]:
         """Return how many items the run has trained on, over all ranks, and what decides the next ones."""
-        return {"items_seen": self.items_seen, "seed": self.seed, "crop_seconds": self.crop_seconds}
+        return {"items_seen": self.items_seen, **{field: getattr(self, field) for field in DECIDING}}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on with the item after those that were trained on.
 
         Raises:
-            InputError: if the run had another seed or length of crops.
+            InputError: if the run drew in another way.
         """
-        for field in ("seed", "crop_seconds"):
+        for field in DECIDING:
             if state_dict[field] != getattr(self, field):
                 problem = f"{getattr(self, field)}, but the run that goes on has {state_dict[field]}"
                 raise InputError("data", field, problem)

@@ -12,6 +12,7 @@ from gpu_common import Results
 from drummernet import SAMPLE_RATE
 from drummernet.stems.hours import render_hours
 from drummernet.stems.prepare import prepare
+from drummernet.stems.prepared import PreparedCorpus
 
 TRAVELS_BYTES = 45 << 20
 STEMS_SEED, TEST_SEED = 21, 22
@@ -30,12 +31,13 @@ def _corpus(options: Namespace) -> dict[str, Any]:
     source: Path = options.stems or options.out / "stems"
     if options.stems is None:
         render_hours("generator", None, ["stems"], options.hours, STEMS_SEED, source)
-    corpus, rejected = prepare(source, options.out / "corpus")
-    size = sum(path.stat().st_size for path in (options.out / "corpus").iterdir())
+    verdicts = prepare([str(source)], options.out / "corpus")
+    corpus = PreparedCorpus(options.out / "corpus")
+    size = sum(path.stat().st_size for path in corpus.folder.rglob("*") if path.is_file())
     row = {
         "stems": len(corpus.lengths),
-        "hours": sum(corpus.lengths) / SAMPLE_RATE / 3600,
-        "left_out": len(rejected),
+        "hours": corpus.total_samples / SAMPLE_RATE / 3600,
+        "put_aside": sum(verdict.aside is not None for verdict in verdicts),
         "mib": size / (1 << 20),
     }
     if size > TRAVELS_BYTES:

@@ -1,0 +1,103 @@
+"""Work on many inputs in several processes, of which any may die."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+from multiprocessing import active_children, get_context, parent_process
+from queue import SimpleQueue
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_AHEAD = 4
+"""Inputs that wait for each process."""
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def outcomes(
+    function: Callable[[T], R], inputs: Iterable[T], processes: int
+) -> Generator[tuple[T, R | None], None, None]:
+    """Apply a function to inputs in other processes.
+
+    A process that dies (a decoder that crashes, or the system when memory runs out) takes others' work
+    with it: what was under way is tried again, one input at a time.
+
+    Args:
+        function: Of a module, with arguments and results that can be pickled.
+        inputs: Taken as they are needed.
+        processes: How many work at a time.
+
+    Yields:
+        Each input with its outcome as soon as it is there, None if a process died of it alone.
+
+    Raises:
+        Exception: what the function raises.
+    """
+    rest = iter(inputs)
+    while True:
+        undone: list[T] = []
+        yield from _until_one_dies(function, rest, processes, undone)
+        if not undone:
+            return
+        for suspect in undone:
+            again: list[T] = []
+            yield from _until_one_dies(function, iter([suspect]), 1, again)
+            if again:
+                yield suspect, None
+
+
+def _until_one_dies(
+    function: Callable[[T], R], rest: Iterator[T], processes: int, undone: list[T]
+) -> Iterator[tuple[T, R]]:
+    """Do the work until all is done, or until a process dies: then ``undone`` has what was under way."""
+    others = set(active_children())
+    executor = ProcessPoolExecutor(processes, get_context("spawn"), initializer=_begin)
+    pending: dict[Future[R], T] = {}
+    # concurrent.futures.wait() holds locks that an interrupt would leave locked.
+    finished: SimpleQueue[Future[R]] = SimpleQueue()
+    try:
+        while not undone:
+            for item in islice(rest, _AHEAD * processes - len(pending)):
+                try:
+                    future = executor.submit(function, item)
+                except BrokenProcessPool:
+                    undone.append(item)
+                    break
+                pending[future] = item
+                future.add_done_callback(finished.put)
+            if not pending:
+                break
+            future = finished.get()
+            try:
+                result = future.result()
+            except BrokenProcessPool:
+                undone.extend(pending.values())
+                break
+            yield pending.pop(future), result
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
+        if pending:
+            for process in set(active_children()) - others:
+                process.terminate()
+
+
+def _begin() -> None:
+    """Let a worker die with an interrupted terminal, and with the process that started it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
