@@ -1,6 +1,7 @@
 """Work in several processes: each input has one outcome, whatever dies."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -39,6 +40,11 @@ def test_errors_pass_and_end_the_work():
     assert caught.value.filename == "/some/file"
 
 
+def default_interrupt() -> None:
+    """Undo what jobs in the background inherit: to ignore interrupts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def is_running(process: int) -> bool:
     state = Path(f"/proc/{process}/stat")
     return state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z"
@@ -56,7 +62,9 @@ def test_workers_do_not_outlive_what_started_them(tmp_path, end):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     pid = tmp_path / "pid"
     words = [sys.executable, str(tmp_path / "script.py"), str(pid)]
-    with subprocess.Popen(words, env=environment, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        words, env=environment, stderr=subprocess.DEVNULL, preexec_fn=default_interrupt
+    ) as process:
         deadline = time.monotonic() + 30
         while not (pid.exists() and pid.read_text()):
             assert time.monotonic() < deadline

@@ -255,7 +255,12 @@ def test_an_interrupt_leaves_whole_files_only(tmp_path: Path) -> None:
         f"    out = Path({str(tmp_path / 'out')!r})\n"
         "    render_hours('generator', None, ['rock_maple'], 1e3, 0, out, workers=2)\n"
     )
-    run = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.PIPE, start_new_session=True)
+    run = subprocess.Popen(
+        [sys.executable, str(script)],
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # background jobs ignore it
+    )
     audio = tmp_path / "out" / "audio"
     deadline = time.monotonic() + 60
     while len(list(audio.glob("[!.]*.flac"))) < 5 and time.monotonic() < deadline:

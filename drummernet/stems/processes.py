@@ -92,7 +92,8 @@ def _until_one_dies(
 
 def _begin() -> None:
     """Let a worker die with an interrupted terminal, and with the process that started it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as in a job that was put into the background
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
 
