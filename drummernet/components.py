@@ -3,8 +3,6 @@
 Component names follow MDB Drums (Southall et al. 2017). K counts ``COMPONENTS``.
 """
 
-from collections.abc import Iterable
-
 from drummernet.errors import InputError
 
 COMPONENTS = ("KD", "SD", "CHH", "OHH", "PHH", "HIT", "MHT", "HFT", "RDC", "CRC", "TMB")
@@ -110,14 +108,15 @@ def class_of(label: str) -> str:
     raise InputError("label", label, f"unknown; known labels are {', '.join(known)}")
 
 
-def check_components(names: Iterable[str], where: object) -> tuple[str, ...]:
-    """Return ``names`` as a tuple after checking each against the vocabulary.
+def members_of(name: str, where: object) -> tuple[str, ...]:
+    """Return the components of a class, the usual one first, or the component itself.
 
     Raises:
-        InputError: naming ``where`` and the unknown component.
+        InputError: naming ``where`` if it is neither.
     """
-    checked = tuple(names)
-    for name in checked:
-        if name not in WIDER_COMPONENTS:
-            raise InputError(where, "component", f"unknown {name!r}; known are {', '.join(WIDER_COMPONENTS)}")
-    return checked
+    if name in WIDER_COMPONENTS:
+        return (name,)
+    if name not in FIVE_CLASSES:
+        known = ", ".join(dict.fromkeys((*WIDER_COMPONENTS, *FIVE_CLASSES)))
+        raise InputError(where, "component", f"unknown {name!r}; known are {known}")
+    return FIVE_CLASSES[name]

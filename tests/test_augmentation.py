@@ -4,13 +4,15 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from kit_groups import procedural_kits
 from scipy.signal import sosfreqz
 
 from drummernet import SAMPLE_RATE
 from drummernet.errors import InputError
 from drummernet.grooves.groove import Groove
 from drummernet.hits import Hit
-from drummernet.kits.manifest import kit_names, load_kit
+from drummernet.kits.completeness import resampled
+from drummernet.kits.manifest import load_kit
 from drummernet.stems import augmentation, render
 from drummernet.stems.augmentation import (
     Augmentation,
@@ -21,7 +23,6 @@ from drummernet.stems.augmentation import (
     reverberate,
     saturate,
     shelf,
-    tune,
 )
 from drummernet.stems.render import render_groove
 
@@ -69,11 +70,11 @@ def test_tuning_changes_pitch_and_length() -> None:
     sine = np.sin(2 * np.pi * 500 / SAMPLE_RATE * n).astype(np.float32)
     for semitones in (-2.0, 0.7, 2.0):
         ratio = 2 ** (semitones / 12)
-        tuned = tune(sine, semitones)
+        tuned = resampled(sine, semitones)
         assert len(tuned) == pytest.approx(16_000 / ratio, abs=1)
         expected = np.sin(2 * np.pi * 500 * ratio / SAMPLE_RATE * np.arange(len(tuned)))
         np.testing.assert_allclose(tuned[100:-100], expected[100:-100], atol=2e-3)
-    np.testing.assert_allclose(tune(sine, 0.0), sine, atol=1e-3)
+    np.testing.assert_allclose(resampled(sine, 0.0), sine, atol=1e-3)
 
 
 @pytest.mark.parametrize("samples", [1, 99, 100, 1_000, 20_011])
@@ -148,7 +149,8 @@ def test_parts_can_be_switched_off() -> None:
     audio = _mix()
     off = Augmentation(**OFF)
     np.testing.assert_array_equal(off(audio, np.random.default_rng(0)), audio)
-    assert off.tuned({"KD": audio}, np.random.default_rng(0))["KD"] is audio
+    kit = load_kit("rock_maple")
+    assert off.tuned(kit, ["KD"], np.random.default_rng(0)) is kit
     for part in OFF:
         heard = Augmentation(**{**OFF, part: 1.0})(audio, np.random.default_rng(0))
         assert (np.abs(heard - audio).max() > 1e-3) == (part != "tuning"), part
@@ -166,7 +168,7 @@ def test_hits_of_packaged_kits_start_within_a_millisecond_of_their_label(
     """The first sample above -30 dB of the peak; without noise, which is above that of a soft hit."""
     monkeypatch.setattr(render, "_NOISE_DBFS", (-200.0, -199.0))
     checked = 0
-    for name in kit_names():
+    for name in procedural_kits():
         kit = load_kit(name)
         for seed, component in enumerate(kit.one_shots):
             groove = Groove("alone", (Hit(0.25, component),), 0.75)

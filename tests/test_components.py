@@ -11,8 +11,8 @@ from drummernet.components import (
     NOTE_MAPS,
     THREE_CLASSES,
     WIDER_COMPONENTS,
-    check_components,
     class_of,
+    members_of,
 )
 from drummernet.errors import InputError
 
@@ -96,8 +96,10 @@ def test_unknown_labels_are_named() -> None:
     with pytest.raises(InputError, match="kick"):
         class_of("kick")
     with pytest.raises(InputError, match=r"kit\.yaml: component: unknown 'BD'"):
-        check_components(["KD", "BD"], "kit.yaml")
+        members_of("BD", "kit.yaml")
 
 
-def test_checked_components_keep_their_order() -> None:
-    assert check_components(iter(["SST", "KD"]), "anywhere") == ("SST", "KD")
+def test_members_of_classes_and_components() -> None:
+    assert members_of("SST", "anywhere") == ("SST",)
+    assert members_of("HH", "anywhere") == ("CHH", "OHH", "PHH")
+    assert members_of("KD", "anywhere") == ("KD",)

@@ -11,13 +11,14 @@ import scipy.signal
 import soundfile
 import torch
 import yaml
+from kit_groups import PROCEDURAL_GROUPS, procedural_kits
 from safetensors.numpy import save_file
 
 from drummernet import SAMPLE_RATE
 from drummernet.components import COMPONENTS
 from drummernet.errors import InputError
 from drummernet.kits.bank import load_bank, resolve_kits
-from drummernet.kits.kit import GROUPS, MIX_LEVELS_DB, NORM, Kit, one_shot
+from drummernet.kits.kit import MIX_LEVELS_DB, NORM, Kit, one_shot
 from drummernet.kits.manifest import kit_names, load_kit, read_manifest
 from drummernet.kits.pack import pack_kits
 
@@ -26,7 +27,8 @@ FAMILIES = {"rock", "jazz", "electronic", "dry", "roomy"}
 
 @pytest.fixture(scope="module")
 def kits() -> dict[str, Kit]:
-    return {name: load_kit(name) for name in kit_names()}
+    """The procedural kits."""
+    return {name: load_kit(name) for name in procedural_kits()}
 
 
 def _centroid_hz(sound: np.ndarray) -> float:
@@ -80,11 +82,11 @@ def test_packaged_kits_are_drums(kits: dict[str, Kit]) -> None:
 
 
 def test_groups_span_the_families_and_share_nothing() -> None:
-    groups = {group: kit_names(group) for group in GROUPS}
+    groups = {group: kit_names(group) for group in PROCEDURAL_GROUPS}
     assert [len(names) for names in groups.values()] == [9, 9, 6]
-    assert sorted(itertools.chain(*groups.values())) == kit_names()
-    manifests = [read_manifest(name) for name in kit_names()]
-    for group in GROUPS:
+    manifests = [read_manifest(name) for name in itertools.chain(*groups.values())]
+    assert {m.source_type for m in manifests} == {"procedural"}
+    for group in PROCEDURAL_GROUPS:
         assert {m.family for m in manifests if m.group == group} == FAMILIES
     assert len({m.source["seed"] for m in manifests}) == len(manifests)
     voices = [str(voice) for m in manifests for voice in m.source["voices"].values()]
@@ -313,7 +315,17 @@ def test_folder_of_any_format_and_rate(tmp_path: Path) -> None:
         (_folder(KD="..\\kick.wav"), "leaves the kit's folder"),
         (_folder(KD="/tmp/kick.wav"), "leaves the kit's folder"),
         (_folder(KD="C:kick.wav"), "leaves the kit's folder"),
-        (_folder(KD=["a.wav", "b.wav"]), r"components\.KD: \['a\.wav', 'b\.wav'\] is a list; .* one file"),
+        (_folder(KD=[]), r"mine\.yaml: source\.components\.KD: is empty"),
+        (_folder(KD=["kick.wav", "../b.wav"]), "'../b.wav' leaves the kit's folder"),
+        (_folder(KD=[{"velocity": 0.5}]), r"source\.components\.KD\[0\]: lacks 'takes'"),
+        (
+            _folder(KD=[{"velocity": 0.5, "takes": "kick.wav"}]),
+            r"KD: the loudest layer has velocity 0\.5, not 1",
+        ),
+        (
+            _folder(KD=[{"velocity": 0.5, "takes": "kick.wav"}, {"velocity": 0.5, "takes": "kick.wav"}]),
+            r"KD\[1\]\.velocity: 0\.5 is not above 0\.5",
+        ),
         (_folder(KD=5), r"mine\.yaml: source\.components\.KD: 5 is not a text"),
         (_folder(BD="kick.wav"), r"mine\.yaml: source\.components: unknown 'BD'"),
         (_folder(KD="none.wav"), r"none\.wav: "),
@@ -382,11 +394,25 @@ def test_packing_overwrites_no_manifest(tmp_path: Path) -> None:
         ("none.safetensors", None, r"none\.safetensors: tensors: cannot be read"),
         ("text.safetensors", None, r"text\.safetensors: tensors: cannot be read"),
         ("kick.safetensors", {}, r"kick\.safetensors: tensors: holds none"),
-        ("kick.safetensors", {"BD": np.ones(9, np.float32)}, r"kick\.safetensors: tensors: unknown 'BD'"),
-        ("kick.safetensors", {"KD": np.ones((2, 9), np.float32)}, r"KD: float32 of shape \(2, 9\) is not"),
-        ("kick.safetensors", {"KD": np.ones(9, np.int16)}, r"kick\.safetensors: KD: int16 of shape \(9,\)"),
-        ("kick.safetensors", {"KD": np.zeros(9, np.float32)}, r"mine\.yaml: KD: is silent"),
-        ("kick.safetensors", {"KD": np.full(9, np.nan, np.float32)}, r"mine\.yaml: KD: .* not finite"),
+        ("kick.safetensors", {"BD/1/0": np.ones(9, np.float32)}, r"kick\.safetensors: tensors: unknown 'BD'"),
+        (
+            "kick.safetensors",
+            {"KD/1/0": np.ones((2, 9), np.float32)},
+            r"KD/1/0: float32 of shape \(2, 9\) is no take",
+        ),
+        (
+            "kick.safetensors",
+            {"KD/1/0": np.ones(9, np.int16)},
+            r"kick\.safetensors: KD/1/0: int16 of shape \(9,\)",
+        ),
+        ("kick.safetensors", {"KD": np.ones(9, np.float32)}, r"KD: float32 of shape \(9,\) is no take"),
+        (
+            "kick.safetensors",
+            {"KD/2/0": np.ones(9, np.float32)},
+            r"KD/2/0: float32 of shape \(9,\) is no take",
+        ),
+        ("kick.safetensors", {"KD/1/0": np.zeros(9, np.float32)}, r"mine\.yaml: KD: is silent"),
+        ("kick.safetensors", {"KD/1/0": np.full(9, np.nan, np.float32)}, r"mine\.yaml: KD: .* not finite"),
     ],
 )
 def test_tensor_errors(path: Any, tensors: Any, message: str, tmp_path: Path) -> None:
@@ -412,7 +438,7 @@ def test_bank_at_equal_energy(kits: dict[str, Kit]) -> None:
 
 
 def test_bank_in_the_mix_cut_short_with_a_missing_component() -> None:
-    bank = load_bank(["dry_funk", "jazz_trio"], ("SPC", "SD", "KD"), 0.123, level="mix")
+    bank = load_bank(["dry_funk", "jazz_trio"], ("SST", "SD", "KD"), 0.123, level="mix")
     assert bank.shape == (2, 3, 1968)
     assert (bank[:, 0] == 0).all()
     levels = 20 * torch.log10(bank[:, 1:].abs().amax(-1))

@@ -1,22 +1,23 @@
 """Kit manifests: YAML files that say what a kit is called, who may use it and where its sounds are."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 
+from drummernet.components import COMPONENTS
 from drummernet.errors import InputError
+from drummernet.kits.completeness import completed
 from drummernet.kits.fields import check_choice, check_keys, check_mapping, check_number, check_text
 from drummernet.kits.folder import folder_sounds
-from drummernet.kits.kit import GROUPS, MIX_LEVELS_DB, Kit, one_shot
+from drummernet.kits.kit import GROUPS, MIX_LEVELS_DB, Kit, Sounds, normalised
 from drummernet.kits.procedural import procedural_sounds
 from drummernet.kits.tensors import tensor_sounds
 from drummernet.resources import named_resource, resource_folder
 
-SOURCES: dict[str, Callable[[Mapping[str, Any], Path], dict[str, np.ndarray]]] = {
+SOURCES: dict[str, Callable[[Mapping[str, Any], Path], Sounds]] = {
     "folder": folder_sounds,
     "procedural": procedural_sounds,
     "tensors": tensor_sounds,
@@ -24,7 +25,7 @@ SOURCES: dict[str, Callable[[Mapping[str, Any], Path], dict[str, np.ndarray]]] =
 """What reads or makes a kit's sounds, by the source's ``type``."""
 
 _REQUIRED = ("name", "family", "group", "licence", "source")
-_OPTIONAL = ("attribution", "mix_level_db")
+_OPTIONAL = ("attribution", "mix_level_db", "package")
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Manifest:
         source_type: A key of ``SOURCES``.
         source: The source's other entries.
         mix_level_db: Component to its peak in dBFS, where it is not the one of ``MIX_LEVELS_DB``.
+        package: The Debian package that brings the sounds, or empty.
     """
 
     path: Path
@@ -52,6 +54,7 @@ class Manifest:
     source_type: str
     source: dict[str, Any]
     mix_level_db: dict[str, float]
+    package: str
 
 
 def read_manifest(name_or_path: str | Path) -> Manifest:
@@ -66,7 +69,7 @@ def read_manifest(name_or_path: str | Path) -> Manifest:
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise InputError(path, "YAML", " ".join(str(error).split())) from error
     entries = check_keys(content, _REQUIRED, _OPTIONAL, path, "manifest")
-    for key in ("name", "family", "licence", "attribution"):
+    for key in ("name", "family", "licence", "attribution", "package"):
         if key in entries:
             check_text(entries[key], path, key)
     name = entries["name"]
@@ -87,30 +90,42 @@ def read_manifest(name_or_path: str | Path) -> Manifest:
         source_type=check_choice(source.pop("type", None), SOURCES, path, "source.type"),
         source=source,
         mix_level_db=levels,
+        package=entries.get("package", ""),
     )
 
 
-def load_kit(name_or_path: str | Path) -> Kit:
+def load_kit(name_or_path: str | Path, wanted: Sequence[str] = COMPONENTS) -> Kit:
     """Load a kit with its one-shots.
 
     Args:
         name_or_path: The name of a packaged kit or the path of a manifest.
+        wanted: Components that are derived if the kit lacks them and has what they can be made of.
 
     Raises:
         InputError: if there is no such kit, or naming the file, the entry and the value at fault.
     """
     manifest = read_manifest(name_or_path)
-    sounds = SOURCES[manifest.source_type](manifest.source, manifest.path)
+    try:
+        raw = SOURCES[manifest.source_type](manifest.source, manifest.path)
+    except InputError as error:
+        if not manifest.package:
+            raise
+        where, field, problem = error.args
+        advice = f"install the package {manifest.package}, or run make kits"
+        raise InputError(where, field, f"{problem} ({advice})") from error
+    sounds = {name: normalised(layers, manifest.path, name) for name, layers in raw.items()}
     for component in manifest.mix_level_db:
         check_choice(component, sounds, manifest.path, "mix_level_db")
+    sounds, filled = completed(sounds, wanted)
     return Kit(
         name=manifest.name,
         family=manifest.family,
         group=manifest.group,
         licence=manifest.licence,
         attribution=manifest.attribution,
-        one_shots={name: one_shot(sound, manifest.path, name) for name, sound in sounds.items()},
+        sounds=sounds,
         mix_level_db={name: manifest.mix_level_db.get(name, MIX_LEVELS_DB[name]) for name in sounds},
+        filled=filled,
     )
 
 

@@ -10,6 +10,7 @@ from drummernet.errors import InputError
 from drummernet.kits.bank import resolve_kits
 from drummernet.kits.kit import Kit
 from drummernet.kits.manifest import load_kit
+from drummernet.kits.tensors import tensor_name
 from drummernet.resources import replaced_file
 
 
@@ -45,11 +46,18 @@ def _write(kit: Kit, path: Path) -> None:
         "group": kit.group,
         "licence": kit.licence,
         **({"attribution": kit.attribution} if kit.attribution else {}),
-        "mix_level_db": kit.mix_level_db,
+        "mix_level_db": {c: level for c, level in kit.mix_level_db.items() if c not in kit.filled},
         "source": {"type": "tensors", "path": sounds.name},
     }
+    tensors = {
+        tensor_name(component, layer.velocity, number): take
+        for component, layers in kit.sounds.items()
+        if component not in kit.filled
+        for layer in layers
+        for number, take in enumerate(layer.takes)
+    }
     with replaced_file(sounds) as temporary:
-        temporary.write_bytes(save(kit.one_shots))
+        temporary.write_bytes(save(tensors))
     # Last, so that a manifest never names a file that is not there.
     with replaced_file(path) as temporary:
         text = yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True)

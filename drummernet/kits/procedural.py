@@ -13,6 +13,7 @@ from drummernet.errors import InputError
 from drummernet.kits.cymbals import Jingles, Metal, Squares
 from drummernet.kits.drums import Membrane, Snare
 from drummernet.kits.fields import check_choice, check_keys, check_mapping, parse, ranged
+from drummernet.kits.kit import Sounds, single
 from drummernet.kits.sound import LN_60_DB, SECONDS, VOICE_SAMPLES, bins_hz, low_pass, saturate, tilt
 
 VOICES: dict[str, type[Membrane | Metal | Squares | Jingles]] = {
@@ -74,7 +75,7 @@ class Desk:
     tilt_db_per_octave: float = ranged(-6, 6, 0)
 
 
-def procedural_sounds(source: Mapping[str, Any], where: Path) -> dict[str, np.ndarray]:
+def procedural_sounds(source: Mapping[str, Any], where: Path) -> Sounds:
     """Synthesise the sounds of a ``procedural`` source; equal sources give equal sounds.
 
     Args:
@@ -83,7 +84,7 @@ def procedural_sounds(source: Mapping[str, Any], where: Path) -> dict[str, np.nd
         where: The manifest, for messages.
 
     Returns:
-        Component to (VOICE_SAMPLES,) float64 at 16 kHz.
+        For each component one sound, (VOICE_SAMPLES,) float64 at 16 kHz.
 
     Raises:
         InputError: for an unknown or missing key, a value of another type or out of range.
@@ -106,4 +107,4 @@ def procedural_sounds(source: Mapping[str, Any], where: Path) -> dict[str, np.nd
         sounds[component] = saturate(heard, desk.drive)
     if not sounds:
         raise InputError(where, "source.voices", "is empty")
-    return sounds
+    return single(sounds)

@@ -5,13 +5,15 @@ mix, in this order. None of them moves an onset: the equaliser has minimum phase
 no delay, and tuned one-shots still begin with their first sample.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from drummernet import SAMPLE_RATE
 from drummernet.errors import InputError
+from drummernet.kits.completeness import resampled
+from drummernet.kits.kit import Kit, Layer
 
 TUNING_SEMITONES = (-2.0, 2.0)
 """Of each component's one-shot, which becomes longer or shorter with it."""
@@ -77,11 +79,18 @@ class Augmentation:
             if not 0 <= probability <= 1:
                 raise InputError("augmentation", field.name, f"{probability} is not in [0, 1]")
 
-    def tuned(self, one_shots: Mapping[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Return one-shots (L,) float32, each resampled to a pitch of its own, or all as they are."""
+    def tuned(self, kit: Kit, components: Sequence[str], rng: np.random.Generator) -> Kit:
+        """Return the kit with some components resampled to pitches of their own, or as it is."""
         if rng.random() >= self.tuning:
-            return dict(one_shots)
-        return {name: tune(sound, rng.uniform(*TUNING_SEMITONES)) for name, sound in one_shots.items()}
+            return kit
+        sounds = dict(kit.sounds)
+        for component in components:
+            semitones = rng.uniform(*TUNING_SEMITONES)
+            sounds[component] = tuple(
+                Layer(layer.velocity, tuple(resampled(take, semitones) for take in layer.takes))
+                for layer in kit.sounds[component]
+            )
+        return replace(kit, sounds=sounds)
 
     def __call__(self, audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return the mix as other equipment hears it: a pure function of the audio and the state of rng.
@@ -106,14 +115,6 @@ class Augmentation:
             audio = audio + coloured_noise(len(audio), rng) * np.float32(_peak(audio))
         gain_db = rng.uniform(*GAIN_DB) if rng.random() < self.gain else 0.0
         return audio * np.float32(_amplitude(gain_db) * peak / _peak(audio))
-
-
-def tune(one_shot: np.ndarray, semitones: float) -> np.ndarray:
-    """Return a one-shot (L,) played faster, so that it sounds ``semitones`` higher and is shorter."""
-    import soxr
-
-    tuned: np.ndarray = soxr.resample(one_shot, SAMPLE_RATE * 2 ** (semitones / 12), SAMPLE_RATE, "HQ")
-    return tuned
 
 
 def equalise(audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:

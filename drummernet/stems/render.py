@@ -31,6 +31,8 @@ _COMPONENT_SPREAD_DB = 2.0
 _MASTER_SPREAD_DB = 3.0
 _NOISE_DBFS = (-70.0, -50.0)
 _PEAK = 0.9
+_TAKES = 5040
+"""Draws of a take, of which any common number of takes is a divisor."""
 
 
 def render_groove(
@@ -53,16 +55,16 @@ def render_groove(
     """
     N = round(groove.duration_seconds * SAMPLE_RATE)
     hits = rendered_hits(groove, kit)
-    one_shots = _voiced(kit, rng)
+    gains = _component_gains(kit, rng)
     if augmentation is not None:
-        sounding = sorted({hit.component for hit in hits})
-        one_shots = augmentation.tuned({component: one_shots[component] for component in sounding}, rng)
+        kit = augmentation.tuned(kit, sorted({hit.component for hit in hits}), rng)
+    takes = rng.integers(_TAKES, size=len(hits)) if kit.is_varied else np.zeros(len(hits), int)
     hit_gains_db = rng.uniform(-_HIT_SPREAD_DB, _HIT_SPREAD_DB, len(hits))
     closings = [_sample(hit) for hit in hits if hit.component in CHOKING]
     audio = np.zeros(N, np.float32)
-    for hit, gain_db in zip(hits, hit_gains_db, strict=True):
+    for hit, take, gain_db in zip(hits, takes.tolist(), hit_gains_db, strict=True):
         start = _sample(hit)
-        sound = one_shots[hit.component][: N - start]
+        sound = gains[hit.component] * _played(kit, hit, take)[: N - start]
         if hit.component == CHOKED:
             later = bisect_right(closings, start)
             sound = _choked(sound, closings[later] - start) if later < len(closings) else sound
@@ -180,14 +182,21 @@ def _amplitude(gain_db: float) -> float:
     return float(10.0 ** (gain_db / 20.0))
 
 
-def _voiced(kit: Kit, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Return the kit's one-shots (L,) at their peak levels in the mix, each component's gain varied."""
-    voiced = {}
+def _component_gains(kit: Kit, rng: np.random.Generator) -> dict[str, np.float32]:
+    """Return the factors that bring the one-shots to their peak levels in the mix, each varied."""
+    gains = {}
     for component in sorted(kit.one_shots):
-        one_shot = kit.one_shots[component]
         level_db = kit.mix_level_db[component] + rng.normal(0.0, _COMPONENT_SPREAD_DB)
-        voiced[component] = one_shot * np.float32(_amplitude(level_db) / np.abs(one_shot).max())
-    return voiced
+        gains[component] = np.float32(_amplitude(level_db) / np.abs(kit.one_shots[component]).max())
+    return gains
+
+
+def _played(kit: Kit, hit: Hit, take: int) -> np.ndarray:
+    """Return the sound (L,) of a stroke at the energy of the loudest: its velocity decides the level."""
+    sound, loudest = kit.one_shot(hit.component, hit.velocity, take), kit.one_shots[hit.component]
+    if sound is loudest:
+        return sound
+    return sound * np.float32(np.linalg.norm(loudest) / np.linalg.norm(sound))
 
 
 def _choked(sound: np.ndarray, after_samples: int) -> np.ndarray:
