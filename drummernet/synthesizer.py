@@ -20,6 +20,16 @@ from drummernet.kits.bank import load_bank
 from drummernet.kits.fields import check_choice
 
 KitDraw = Literal["batch", "item", "component"]
+TakeDraw = Literal["first", "batch", "hit"]
+
+VARIANTS = 8
+"""The most sounds of a component that are drawn from, see :func:`drummernet.kits.bank.load_bank`."""
+
+TURNS = 4
+"""Sounds that take turns when hits have their own."""
+
+TURN_SAMPLES = 1024
+"""How long a turn lasts: 64 ms, a block of the gates, in which a component has hardly two hits."""
 
 
 def fast_length(samples: int) -> int:
@@ -104,8 +114,11 @@ class Synthesizer(nn.Module):
             for the whole batch (the release).
         level: ``"energy"``: every one-shot has ‖h‖₂ = 10; ``"mix"``: it has the peak at which its drum stands
             in the kit's mix, so that an activation near 1 is a full hit of any component.
+        takes: Which sound of a component is played where a kit has several: the ``"first"`` of the loudest,
+            one that is drawn for the ``"batch"`` (or item), or, at four times the cost, that one and the three
+            after it, which take turns from ``"hit"`` to hit.
         one_shot_seconds: Longer one-shots are cut there.
-        components: The K components.
+        components: The K components, or classes of them, such as HH.
 
     Raises:
         InputError: if a kit or component is unknown.
@@ -118,35 +131,42 @@ class Synthesizer(nn.Module):
         kits: str | Sequence[str] = "synthesizer",
         draw: KitDraw = "batch",
         level: Literal["energy", "mix"] = "energy",
+        takes: TakeDraw = "first",
         one_shot_seconds: float = 1.0,
         components: Sequence[str] = COMPONENTS,
     ) -> None:
         super().__init__()
         check_choice(draw, get_args(KitDraw), "synthesizer", "draw")
+        check_choice(takes, get_args(TakeDraw), "synthesizer", "takes")
         self.draw = draw
+        self.variants = 1 if takes == "first" else VARIANTS
+        self.turns = TURNS if takes == "hit" else 1
         self.components = tuple(components)
         # The kits are named by the config, so the checkpoint need not carry their samples.
-        bank = load_bank(kits, self.components, one_shot_seconds, level)
+        bank = load_bank(kits, self.components, one_shot_seconds, level, self.variants)
         self.register_buffer("bank", bank, persistent=False)
         # The spectra of the last hop and length alone: items of one training run are equally long.
         self._cache: tuple[torch.Tensor, tuple[int, int, int], torch.Tensor] | None = None
 
     def drawn_kits(self, seed: int, items: Sequence[int]) -> torch.Tensor:
-        """Return kit numbers (B, K), a pure function of the seed and the item numbers.
+        """Return rows of the bank (B, K), a pure function of the seed and the item numbers.
 
         Kits for a whole batch are decided by its first item, so that ranks draw their own.
         """
-        kits, components = self.bank.shape[:2]
+        components = self.bank.shape[1]
         rows = []
         for item in items if self.draw == "item" else items[:1]:
             rng = np.random.default_rng((seed, item, 1))
             size = components if self.draw == "component" else 1
-            rows.append(np.broadcast_to(rng.integers(kits, size=size), (components,)))
+            drawn = rng.integers(len(self.bank) // self.variants, size=size) * self.variants
+            if self.variants > 1:
+                drawn = drawn + rng.integers(self.variants, size=components)
+            rows.append(np.broadcast_to(drawn, (components,)))
         numbers = torch.from_numpy(np.array(rows))
         return numbers.expand(len(items), components)
 
     def forward(self, activations: torch.Tensor, hop_samples: int, kits: torch.Tensor) -> torch.Tensor:
-        """Play activations (B, K, T) on kits (B, K); return audio (B, T * hop_samples).
+        """Play activations (B, K, T) on rows of the bank (B, K); return audio (B, T * hop_samples).
 
         Raises:
             InputError: if the activations do not have the bank's K components.
@@ -154,9 +174,18 @@ class Synthesizer(nn.Module):
         if activations.shape[1] != self.bank.shape[1]:
             problem = f"{activations.shape[1]} components, the kits have {self.bank.shape[1]}"
             raise InputError("synthesizer", "activations", problem)
-        n_fft = transform_length(activations.shape[-1], self.bank.shape[-1], hop_samples)
-        audio: torch.Tensor = _Play.apply(activations, self._spectra(hop_samples, n_fft, kits), n_fft)
-        return audio
+        steps = activations.shape[-1]
+        n_fft = transform_length(steps, self.bank.shape[-1], hop_samples)
+        if self.turns == 1:
+            audio: torch.Tensor = _Play.apply(activations, self._spectra(hop_samples, n_fft, kits), n_fft)
+            return audio
+        turn = torch.arange(steps, device=activations.device) * hop_samples // TURN_SAMPLES % self.turns
+        parts = []
+        for number in range(self.turns):
+            rows = kits - kits % self.variants + (kits + number) % self.variants
+            spectra = self._spectra(hop_samples, n_fft, rows)
+            parts.append(_Play.apply(activations * (turn == number), spectra, n_fft))
+        return torch.stack(parts).sum(0)
 
     def _spectra(self, hop_samples: int, n_fft: int, kits: torch.Tensor) -> torch.Tensor:
         """Return the polyphase spectra (F, K, hop), or (F, B, K, hop) by item, of the drawn kits (B, K)."""

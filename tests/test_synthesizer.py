@@ -5,9 +5,18 @@ import pytest
 import scipy.signal
 import torch
 
+from drummernet.audio import write_audio
 from drummernet.components import COMPONENTS
 from drummernet.errors import InputError
-from drummernet.synthesizer import Synthesizer, fast_length, polyphase_spectra, synthesize
+from drummernet.kits.manifest import load_kit
+from drummernet.synthesizer import (
+    TURN_SAMPLES,
+    VARIANTS,
+    Synthesizer,
+    fast_length,
+    polyphase_spectra,
+    synthesize,
+)
 
 
 def zero_filled(activations: np.ndarray, hop_samples: int) -> np.ndarray:
@@ -177,3 +186,61 @@ def test_a_bank_that_was_moved_in_inference_mode_serves_training():
     audio = player(activations.double().requires_grad_(), 16, kits)
     audio.sum().backward()
     torch.testing.assert_close(audio, expected.double(), atol=1e-5, rtol=1e-5)
+
+
+@pytest.fixture
+def varied(tmp_path) -> str:
+    """A kit whose snare has three sounds: two takes of a loud layer and a soft one, of different lengths."""
+    rng = np.random.default_rng(0)
+    for name, samples in (("kick", 900), ("loud", 400), ("again", 500), ("soft", 600)):
+        write_audio(tmp_path / "sounds" / f"{name}.wav", 0.1 * rng.standard_normal(samples), "FLOAT")
+    layers = "[{velocity: 0.5, takes: soft.wav}, {velocity: 1, takes: [loud.wav, again.wav]}]"
+    source = f"{{type: folder, path: sounds, components: {{KD: kick.wav, SD: {layers}}}}}"
+    head = "name: varied\nfamily: odd\ngroup: test\nlicence: MIT\n"
+    (tmp_path / "varied.yaml").write_text(f"{head}source: {source}\n")
+    return str(tmp_path / "varied.yaml")
+
+
+def test_takes_are_drawn_for_the_batch(varied):
+    player = Synthesizer([varied, "rock_maple"], takes="batch", components=("KD", "SD"))
+    kit = load_kit(varied)
+    snares = [kit.one_shot("SD", 1, 0), kit.one_shot("SD", 0.5, 0), kit.one_shot("SD", 1, 1)]
+    assert [len(snare) for snare in snares] == [400, 600, 500]
+    played = set()
+    for item in range(60):
+        (rows,) = player.drawn_kits(0, [item])
+        assert len(set((rows // VARIANTS).tolist())) == 1  # of one kit
+        impulse = torch.zeros(1, 2, 1000)
+        impulse[0, 1, 0] = 1
+        audio = player(impulse, 1, rows[None])[0]
+        if rows[1] < VARIANTS:
+            expected = snares[rows[1] % 3]
+            torch.testing.assert_close(audio[: len(expected)], torch.from_numpy(expected), atol=1e-4, rtol=0)
+            played.add(len(expected))
+    assert played == {400, 500, 600}
+
+
+def test_takes_take_turns_from_hit_to_hit(varied):
+    player = Synthesizer(varied, takes="hit", components=("KD", "SD")).double()
+    activations = torch.zeros(2, 2, 6 * TURN_SAMPLES // 16, dtype=torch.float64)
+    activations[:, 1, :: TURN_SAMPLES // 16] = 1
+    kits = player.drawn_kits(0, [3, 4])
+    audio = player(activations, 16, kits)
+    sounds = player.bank[:, 1]
+    expected = torch.zeros(6 * TURN_SAMPLES + 16_000, dtype=torch.float64)
+    for turn in range(6):
+        sound = sounds[(kits[0, 1] + turn % 4) % VARIANTS]
+        expected[turn * TURN_SAMPLES :][: len(sound)] += sound
+    torch.testing.assert_close(audio[0], expected[: audio.shape[1]])
+    assert len({tuple(sound.tolist()) for sound in sounds}) == 3
+    activations = torch.rand(2, 2, 9, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda a: player(a, 800, kits)[:, ::97], (activations,))
+
+
+def test_classes_sound_like_their_members():
+    player = Synthesizer("rock_maple", takes="batch", components=("KD", "SD", "HH"))
+    kit = load_kit("rock_maple")
+    for row, component in enumerate(("CHH", "OHH", "PHH", "CHH")):
+        sound = kit.one_shots[component]
+        torch.testing.assert_close(player.bank[row, 2, : len(sound)], torch.from_numpy(sound))
+    assert player(torch.rand(1, 3, 10), 16, player.drawn_kits(0, [0])).shape == (1, 160)
