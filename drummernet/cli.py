@@ -94,7 +94,7 @@ def _add_prepare(commands: Any) -> None:
 def _prepare(parsed: argparse.Namespace) -> int:
     from drummernet.corpus_page import write_corpus_page
     from drummernet.stems.prepare import parse_shard, prepare
-    from drummernet.stems.report import corpus_report, format_report, write_report
+    from drummernet.stems.report import corpus_report, format_report
 
     finish = parsed.finish or not parsed.shard
     verdicts = prepare(
@@ -112,7 +112,6 @@ def _prepare(parsed: argparse.Namespace) -> int:
     report = corpus_report(verdicts)
     print(format_report(report))
     if not parsed.dry_run:
-        write_report(report, parsed.out)
         print(f"page: {write_corpus_page(report, parsed.out)}")
     return DONE
 

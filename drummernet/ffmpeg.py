@@ -6,6 +6,7 @@ may open no file but the one it is given (no playlists, no URLs), and a stream w
 
 import json
 import os
+import re
 import selectors
 import shutil
 import subprocess
@@ -183,5 +184,6 @@ def _output(command: list[str], path: Path, field: str) -> Generator[bytes, None
             process.kill()
     if said or status:
         text = said.replace(os.fsencode(_address(path)), b"the file").decode(errors="replace")
+        text = re.sub(r"\[(\S+) @ 0x[0-9a-f]+\]", r"\1:", text)
         problem = " ".join(text.split())[:_SAID_CHARACTERS] or f"exit status {status}"
         raise InputError(path, field, f"{command[0]}: {problem}")

@@ -69,18 +69,18 @@ class Page:
         self._parts.append(f"<figure><figcaption>{html.escape(caption)}</figcaption>{player}</figure>")
 
     def write(self, path: Path) -> None:
-        """Write the page."""
+        """Write the page, unless the file holds it already."""
         head = (
             f'<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
             f"<title>{self._title}</title><style>{_STYLE}</style>"
         )
         body = f"<h1>{self._title}</h1>" + "\n".join(self._parts)
+        text = f'<!doctype html><html lang="en"><head>{head}</head><body>{body}</body></html>\n'
+        content = text.encode("utf-8", "replace")  # names of files may be any bytes
+        if path.is_file() and path.read_bytes() == content:
+            return
         with replaced_file(path) as temporary:
-            temporary.write_text(
-                f'<!doctype html><html lang="en"><head>{head}</head><body>{body}</body></html>\n',
-                encoding="utf-8",
-                errors="replace",  # names of files may be any bytes
-            )
+            temporary.write_bytes(content)
 
 
 def figure_png(figure: Figure) -> bytes:

@@ -115,8 +115,8 @@ class Synthesizer(nn.Module):
         level: ``"energy"``: every one-shot has ‖h‖₂ = 10; ``"mix"``: it has the peak at which its drum stands
             in the kit's mix, so that an activation near 1 is a full hit of any component.
         takes: Which sound of a component is played where a kit has several: the ``"first"`` of the loudest,
-            one that is drawn for the ``"batch"`` (or item), or, at four times the cost, that one and the three
-            after it, which take turns from ``"hit"`` to hit.
+            one that is drawn for the ``"batch"`` (or item), or, at four times the cost, that one and the
+            three after it, which take turns from ``"hit"`` to hit.
         one_shot_seconds: Longer one-shots are cut there.
         components: The K components, or classes of them, such as HH.
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import IO
@@ -55,7 +56,7 @@ def decode(source: Source, scratch: Path, corpus: Path | None, accepted: frozens
 
 def _decoded(decoder: Decoder, scratch: Path, corpus: Path | None, accepted: frozenset[str]) -> Decoded:
     meter, frames, fingerprint = Meter(decoder.rate), MagnitudeFrames(), Fingerprint()
-    with SpooledTemporaryFile(_MEMORY_BYTES, dir=str(scratch)) as spool:
+    with _names(scratch), SpooledTemporaryFile(_MEMORY_BYTES, dir=str(scratch)) as spool:
         samples = 0
         for block in resampled(mono(_metered(decoder, meter)), decoder.rate):
             samples += len(block)
@@ -84,6 +85,16 @@ def _decoded(decoder: Decoder, scratch: Path, corpus: Path | None, accepted: fro
         measures,
         fingerprint.finish(),
     )
+
+
+@contextmanager
+def _names(path: Path) -> Iterator[None]:
+    """Name what cannot be written, where a stream does not know its name."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def _metered(decoder: Decoder, meter: Meter) -> Iterator[np.ndarray]:
@@ -121,9 +132,6 @@ def _keep(spool: IO[bytes], measures: Measures, scratch: Path, corpus: Path) -> 
         path = samples_path(corpus, digest.hexdigest())
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.replace(path)
-    except OSError as error:
-        error.filename = error.filename or str(temporary)
-        raise
     finally:
         temporary.unlink(missing_ok=True)
     return digest.hexdigest()

@@ -32,7 +32,7 @@ def latest(records: Iterable[Record]) -> dict[Key, Record]:
     found: dict[Key, Record] = {}
     for record in records:
         found[record.key] = newer(record, found[record.key]) if record.key in found else record
-    return dict(sorted(found.items()))
+    return dict(sorted(found.items(), key=lambda item: _place(item[1])))
 
 
 def judge_all(records: dict[Key, Record], accepted: frozenset[str]) -> list[Verdict]:
@@ -42,7 +42,7 @@ def judge_all(records: dict[Key, Record], accepted: frozenset[str]) -> list[Verd
     with the smallest hash.
 
     Args:
-        records: By key, in order.
+        records: As :func:`latest` returns them.
         accepted: Reasons for which nothing is put aside.
 
     Returns:
@@ -58,7 +58,7 @@ def judge_all(records: dict[Key, Record], accepted: frozenset[str]) -> list[Verd
         if verdict is not None and verdict[0] not in accepted:
             aside[key] = verdict
         elif record.result.hash in first:
-            aside[key] = "duplicate", f"the same samples as {_name(first[record.result.hash])}"
+            aside[key] = "duplicate", f"the same samples as {_name(records[first[record.result.hash]])}"
         else:
             first[record.result.hash] = key
     if "near duplicate" not in accepted:
@@ -67,12 +67,17 @@ def judge_all(records: dict[Key, Record], accepted: frozenset[str]) -> list[Verd
         stems = [result for result in found if isinstance(result, Decoded)]
         ranks = [(-stem.samples, stem.hash) for stem in stems]
         for lost, kept in near_duplicates([stem.tokens for stem in stems], ranks).items():
-            aside[keys[lost]] = "near duplicate", f"sounds like {_name(keys[kept])}"
+            aside[keys[lost]] = "near duplicate", f"sounds like {_name(records[keys[kept]])}"
     return [Verdict(record, aside.get(key)) for key, record in records.items()]
 
 
-def _name(key: Key) -> str:
-    return "/".join(key[:2])
+def _place(record: Record) -> tuple[str, str, str]:
+    """Return what verdicts and the index are sorted by."""
+    return record.source.origin, record.source.path, record.source.location
+
+
+def _name(record: Record) -> str:
+    return " ".join(f"{record.source.origin}/{record.source.path}".split())
 
 
 def kept(verdicts: Iterable[Verdict]) -> Iterator[tuple[Record, Decoded]]:
@@ -87,25 +92,37 @@ def missing(verdicts: Iterable[Verdict], corpus: Path) -> list[Record]:
     return [record for record, decoded in kept(verdicts) if not samples_path(corpus, decoded.hash).is_file()]
 
 
-def write_corpus(verdicts: list[Verdict], corpus: Path) -> None:
-    """Write index and list of what was put aside, then remove samples that are no longer in the index.
+def write_corpus(verdicts: list[Verdict], corpus: Path, known_hashes: Iterable[str]) -> None:
+    """Write index and list of what was put aside, then remove samples that are not in the index.
 
     Files that would not change are left alone.
+
+    Args:
+        verdicts: Of all files.
+        corpus: The folder.
+        known_hashes: Of all samples that may be there.
 
     Raises:
         InputError: if a stem that is kept has no samples.
     """
     for record in missing(verdicts, corpus):
-        where = _name(record.key)
+        where = _name(record)
         raise InputError(where, "samples", f"not in {corpus}: prepare this source once more")
     write_if_new(corpus / INDEX, lambda: _lines(_entry(*pair) for pair in kept(verdicts)))
     write_if_new(
         corpus / PUT_ASIDE, lambda: _lines(_put_aside(v.record, v.aside) for v in verdicts if v.aside)
     )
     in_use = {decoded.hash for _, decoded in kept(verdicts)}
-    for record, _ in verdicts:
-        if isinstance(record.result, Decoded) and record.result.hash not in in_use:
-            samples_path(corpus, record.result.hash).unlink(missing_ok=True)
+    for content_hash in known_hashes:
+        if content_hash not in in_use:
+            samples_path(corpus, content_hash).unlink(missing_ok=True)
+
+
+def remove_leftovers(corpus: Path) -> None:
+    """Remove the temporary files of runs that were killed while they wrote the index, a list or a report."""
+    for path in corpus.glob(".*.*.*"):
+        if path.suffix in (".jsonl", ".json", ".html"):
+            path.unlink(missing_ok=True)
 
 
 def _entry(record: Record, decoded: Decoded) -> dict[str, Any]:

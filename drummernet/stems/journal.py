@@ -18,12 +18,12 @@ from drummernet.stems.measures import Measures
 from drummernet.stems.sources import Source
 
 JOURNALS = "journal"
-Key = tuple[str, str, str]
+Key = str
 
 
 def key_of(source: Source) -> Key:
-    """Return what tells a file from all others."""
-    return source.origin, source.path, source.location
+    """Return what tells a file from all others, whatever it is called: where it is."""
+    return source.location
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,13 +122,13 @@ def read_journals(corpus: Path) -> Iterator[Record]:
 
 
 def newer(one: Record, other: Record) -> Record:
-    """Return the record that counts, of two for one file: of its later state, and of the one decoded."""
+    """Return the record that counts, of two for one file: of its later state, the one decoded, the first."""
 
     def order(record: Record) -> tuple[int, bool]:
         modified = record.source.modified
         return int(modified) if modified.isdecimal() else 0, isinstance(record.result, Decoded)
 
-    return one if order(one) > order(other) else other
+    return one if order(one) >= order(other) else other
 
 
 class Journal:
@@ -151,6 +151,22 @@ class Journal:
 
 
 @contextmanager
+def locked(path: Path) -> Iterator[FileIO]:
+    """Open a file to append to, alone.
+
+    Raises:
+        InputError: if another run has it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileIO(str(path), "a+") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(path, "journal", "another run is writing it") from None
+        yield stream
+
+
+@contextmanager
 def opened_journal(corpus: Path, name: str) -> Iterator[Journal]:
     """Open, or begin, the journal of a run or of its part of the sources.
 
@@ -158,12 +174,9 @@ def opened_journal(corpus: Path, name: str) -> Iterator[Journal]:
         InputError: if another run is writing it.
     """
     path = corpus / JOURNALS / f"{name}.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileIO(str(path), "a+") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(path, "journal", "another run is writing it") from None
+    with locked(path) as stream:
         with path.open("rb") as lines:
-            stream.truncate(sum(len(line) for line in lines if line.endswith(b"\n")))
+            whole = sum(len(line) for line in lines if line.endswith(b"\n"))
+        if whole < path.stat().st_size:
+            stream.truncate(whole)
         yield Journal(stream)

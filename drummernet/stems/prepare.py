@@ -5,7 +5,7 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,9 +15,19 @@ from tqdm import tqdm
 
 from drummernet.errors import InputError
 from drummernet.stems.decode import decode
-from drummernet.stems.finish import Verdict, judge_all, latest, missing, write_corpus
-from drummernet.stems.journal import JOURNALS, Decoded, Key, Record, key_of, opened_journal, read_journals
+from drummernet.stems.finish import Verdict, judge_all, latest, missing, remove_leftovers, write_corpus
+from drummernet.stems.journal import (
+    JOURNALS,
+    Decoded,
+    Key,
+    Record,
+    key_of,
+    locked,
+    opened_journal,
+    read_journals,
+)
 from drummernet.stems.processes import outcomes, usable_cores
+from drummernet.stems.report import corpus_report, write_report
 from drummernet.stems.sources import Source, list_sources
 
 ACCEPTABLE = ("too short", "clipped", "not drums", "near duplicate")
@@ -62,25 +72,48 @@ def prepare(
     _check(sources, corpus, accept, shard, finish, processes)
     accepted = frozenset(accept)
     listed = [source for source in _listed(sources, corpus) if _in_shard(source, *shard)]
+    if not listed and shard == (1, 1) and not (corpus / JOURNALS).is_dir():
+        raise InputError(" ".join(sources), "files", "there are none")
     with _run(corpus, "{}-of-{}".format(*shard), dry_run) as (scratch, append):
         work = partial(decode, scratch=scratch, corpus=None if dry_run else corpus, accepted=accepted)
-        records = latest(read_journals(corpus))
+        hashes: set[str] = set()
+        records = latest(_noted(read_journals(corpus), hashes))
+        renamed = [record for source in listed if (record := _renamed(source, records))]
+        for record in renamed:
+            append(record)
         new = _decode_all([s for s in listed if _is_news(s, records)], work, append, processes)
         if not finish:
             return []
-        records = latest([*records.values(), *new])
-        if not records:
-            raise InputError(" ".join(sources) or corpus, "files", "there are none")
-        verdicts = judge_all(records, accepted)
+        records = latest([*records.values(), *renamed, *_noted(new, hashes)])
         if dry_run:
-            return verdicts
-        wanted = {record.key for record in missing(verdicts, corpus)}
-        again = [source for source in listed if key_of(source) in wanted]
-        if again:
-            found = _decode_all(again, work, append, processes)
-            verdicts = judge_all(latest([*records.values(), *found]), accepted)
-        write_corpus(verdicts, corpus)
+            return judge_all(records, accepted)
+        with locked(corpus / JOURNALS / "finish.lock"):
+            verdicts = judge_all(records, accepted)
+            wanted = {record.key for record in missing(verdicts, corpus)}
+            again = [source for source in listed if key_of(source) in wanted]
+            if again:
+                found = _noted(_decode_all(again, work, append, processes), hashes)
+                verdicts = judge_all(latest([*records.values(), *found]), accepted)
+            remove_leftovers(corpus)
+            write_corpus(verdicts, corpus, hashes)
+            write_report(corpus_report(verdicts), corpus)
         return verdicts
+
+
+def _noted(records: Iterable[Record], hashes: set[str]) -> Iterator[Record]:
+    """Yield records and note the hashes of their samples, also of those that do not count any more."""
+    for record in records:
+        if isinstance(record.result, Decoded):
+            hashes.add(record.result.hash)
+        yield record
+
+
+def _renamed(source: Source, records: dict[Key, Record]) -> Record | None:
+    """Return the record of a file that is the same, but called or described otherwise than before."""
+    record = records.get(key_of(source))
+    if record is None or record.source == source or _is_news(source, records):
+        return None
+    return Record(source, source.problem or record.result)
 
 
 def parse_shard(text: str) -> tuple[int, int]:
@@ -139,15 +172,13 @@ def _run(corpus: Path, name: str, dry_run: bool) -> Iterator[tuple[Path, Callabl
             yield Path(folder), lambda _: None
         return
     with opened_journal(corpus, name) as journal:
-        scratch = corpus / SCRATCH / name
+        scratch = corpus / f"{SCRATCH}-{name}"
         shutil.rmtree(scratch, ignore_errors=True)  # of a run that was killed
-        scratch.mkdir(parents=True)
+        scratch.mkdir()
         try:
             yield scratch, journal.append
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-            if not any(scratch.parent.iterdir()):
-                scratch.parent.rmdir()
 
 
 def _is_news(source: Source, records: dict[Key, Record]) -> bool:

@@ -6,8 +6,10 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from itertools import islice
-from multiprocessing import active_children, get_context, parent_process
+from multiprocessing import active_children, get_context, parent_process, resource_tracker
+from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeVar
 
@@ -48,15 +50,16 @@ def outcomes(
         yield from _until_one_dies(function, rest, processes, undone)
         if not undone:
             return
-        for suspect in undone:
-            again: list[T] = []
-            yield from _until_one_dies(function, iter([suspect]), 1, again)
-            if again:
-                yield suspect, None
+        suspects, culprit = iter(undone), list[T]()
+        while True:
+            yield from _until_one_dies(function, suspects, 1, culprit, ahead=1)
+            if not culprit:
+                break
+            yield culprit.pop(), None
 
 
 def _until_one_dies(
-    function: Callable[[T], R], rest: Iterator[T], processes: int, undone: list[T]
+    function: Callable[[T], R], rest: Iterator[T], processes: int, undone: list[T], ahead: int = _AHEAD
 ) -> Iterator[tuple[T, R]]:
     """Do the work until all is done, or until a process dies: then ``undone`` has what was under way."""
     others = set(active_children())
@@ -66,12 +69,13 @@ def _until_one_dies(
     finished: SimpleQueue[Future[R]] = SimpleQueue()
     try:
         while not undone:
-            for item in islice(rest, _AHEAD * processes - len(pending)):
+            for item in islice(rest, ahead * processes - len(pending)):
                 try:
-                    future = executor.submit(function, item)
+                    with _interrupts_wait():
+                        future = executor.submit(function, item)
                 except BrokenProcessPool:
-                    undone.append(item)
-                    break
+                    undone.extend((*pending.values(), item))
+                    return
                 pending[future] = item
                 future.add_done_callback(finished.put)
             if not pending:
@@ -90,10 +94,34 @@ def _until_one_dies(
                 process.terminate()
 
 
+@contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """Let processes start with interrupts blocked until :func:`_begin`, or they die with a traceback."""
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        yield
+        return
+    resource_tracker.ensure_running()  # which else would start with the first of them, and unblock
+    interrupts: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.signal(signal.SIGINT, handler)
+        if interrupts:
+            raise KeyboardInterrupt
+
+
 def _begin() -> None:
     """Let a worker die with an interrupted terminal, and with the process that started it."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as in a job that was put into the background
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    # Decoders chat about damaged files; what matters comes back as a result or an error.
+    with Path(os.devnull).open("w") as nothing:
+        os.dup2(nothing.fileno(), 2)
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
 
