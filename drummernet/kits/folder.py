@@ -66,7 +66,7 @@ def _takes(member: object, folder: Path, where: Path, field: str) -> tuple[np.nd
     names = member if isinstance(member, list) else [member]
     if not names:
         raise InputError(where, field, "is empty")
-    return tuple(read_sound(folder / _member(name, where, field)) for name in names)
+    return tuple(read_sound(folder / member_name(name, where, field)) for name in names)
 
 
 def read_sound(path: Path) -> np.ndarray:
@@ -84,7 +84,12 @@ def read_sound(path: Path) -> np.ndarray:
     return sound
 
 
-def _member(member: object, where: Path, field: str) -> str:
+def member_name(member: object, where: Path, field: str) -> str:
+    """Return the name of a file inside a kit's folder.
+
+    Raises:
+        InputError: if it is no text, or leads elsewhere.
+    """
     name = check_text(member, where, field)
     for kind in (PurePosixPath, PureWindowsPath):
         path = kind(name)

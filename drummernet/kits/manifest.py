@@ -12,14 +12,18 @@ from drummernet.errors import InputError
 from drummernet.kits.completeness import completed
 from drummernet.kits.fields import check_choice, check_keys, check_mapping, check_number, check_text
 from drummernet.kits.folder import folder_sounds
+from drummernet.kits.hydrogen import hydrogen_sounds
 from drummernet.kits.kit import GROUPS, MIX_LEVELS_DB, Kit, Sounds, normalised
 from drummernet.kits.procedural import procedural_sounds
+from drummernet.kits.soundfont import soundfont_sounds
 from drummernet.kits.tensors import tensor_sounds
 from drummernet.resources import named_resource, resource_folder
 
 SOURCES: dict[str, Callable[[Mapping[str, Any], Path], Sounds]] = {
     "folder": folder_sounds,
+    "hydrogen": hydrogen_sounds,
     "procedural": procedural_sounds,
+    "soundfont": soundfont_sounds,
     "tensors": tensor_sounds,
 }
 """What reads or makes a kit's sounds, by the source's ``type``."""
@@ -108,9 +112,9 @@ def load_kit(name_or_path: str | Path, wanted: Sequence[str] = COMPONENTS) -> Ki
     try:
         raw = SOURCES[manifest.source_type](manifest.source, manifest.path)
     except InputError as error:
-        if not manifest.package:
-            raise
         where, field, problem = error.args
+        if not manifest.package or field != "source.path":
+            raise
         advice = f"install the package {manifest.package}, or run make kits"
         raise InputError(where, field, f"{problem} ({advice})") from error
     sounds = {name: normalised(layers, manifest.path, name) for name, layers in raw.items()}

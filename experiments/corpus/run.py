@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
-from time import perf_counter, process_time
+from time import perf_counter, process_time, sleep
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ from drummernet.stems.prepared import INDEX, PreparedCorpus, samples_path
 from drummernet.stems.weights import stem_weights
 
 HERE = Path(__file__).resolve().parent
-CRAWL_HOURS = 1.0
+CRAWL_HOURS = 3.0
 CRAWL_FORMATS = (
     (".flac", 44_100, "PCM_16"),
     (".wav", 44_100, "PCM_24"),
@@ -59,16 +59,40 @@ def decoded_seconds(path: Path) -> float:
     return sum(map(len, audio_blocks(path, 1 << 16))) / 16_000
 
 
-def run_prepare(source: Path, out: Path, processes: int) -> tuple[float, float, int]:
-    """Prepare in a process of its own; return wall seconds, CPU seconds and the largest peak memory."""
+def family_peak_bytes(process: int) -> dict[int, int]:
+    """Return the peak memory so far of a process and of all that it started."""
+    parents, peaks = {}, {}
+    for status in Path("/proc").glob("[0-9]*/status"):
+        try:
+            fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        except OSError:
+            continue
+        if "VmHWM" in fields:
+            parents[int(fields["Pid"])] = int(fields["PPid"])
+            peaks[int(fields["Pid"])] = 1024 * int(fields["VmHWM"].split()[0])
+    family = {process}
+    while more := {pid for pid, parent in parents.items() if parent in family} - family:
+        family |= more
+    return {pid: peaks[pid] for pid in family if pid in peaks}
+
+
+def run_prepare(source: Path, out: Path, processes: int) -> tuple[float, float, dict[int, int]]:
+    """Prepare in a process of its own; return wall seconds, CPU seconds and each process's peak memory."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begin = perf_counter()
     words = [sys.executable, "-m", "drummernet", "prepare", str(source), "--out", str(out)]
-    subprocess.run([*words, "--workers", str(processes)], check=True, stdout=subprocess.DEVNULL)
+    peaks: dict[int, int] = {}
+    with subprocess.Popen(
+        [*words, "--workers", str(processes)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as run:
+        while run.poll() is None:
+            peaks |= family_peak_bytes(run.pid)
+            sleep(0.1)
+    assert run.returncode == 0
     seconds = perf_counter() - begin
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return seconds, cpu, after.ru_maxrss * 1024
+    return seconds, cpu, peaks
 
 
 def measure_prepare(folder: Path) -> dict[str, Any]:
@@ -79,7 +103,7 @@ def measure_prepare(folder: Path) -> dict[str, Any]:
     with get_context("spawn").Pool(PROCESSES) as pool:
         hours = sum(pool.imap_unordered(decoded_seconds, paths)) / 3600
     floor_seconds = perf_counter() - begin
-    seconds, cpu_seconds, _ = run_prepare(folder / "crawl", folder / "corpus", PROCESSES)
+    seconds, cpu_seconds, peaks = run_prepare(folder / "crawl", folder / "corpus", PROCESSES)
     again_seconds, _, _ = run_prepare(folder / "crawl", folder / "corpus", PROCESSES)
     return {
         "files": len(paths),
@@ -89,6 +113,7 @@ def measure_prepare(folder: Path) -> dict[str, Any]:
         "cpu_seconds_per_hour": cpu_seconds / hours,
         "floor_hours_per_minute": 60 * hours / floor_seconds,
         "second_run_seconds": again_seconds,
+        "largest_process_peak_bytes": max(peaks.values()),
         "kept": len(open_corpus(folder / "corpus").lengths),
         "crops": measure_crops(folder),
     }
@@ -164,8 +189,13 @@ def measure_long(folder: Path) -> dict[str, Any]:
         for _ in range(60 * LONG_HOURS):
             louder = rng.uniform(0.3, 1)
             file.write(np.stack((louder * minute, minute), 1))
-    seconds, cpu_seconds, peak = run_prepare(folder / "long", folder / "corpus", 1)
-    return {"hours": LONG_HOURS, "seconds": seconds, "cpu_seconds": cpu_seconds, "peak_memory_bytes": peak}
+    seconds, cpu_seconds, peaks = run_prepare(folder / "long", folder / "corpus", 1)
+    result = {"hours": LONG_HOURS, "seconds": seconds, "cpu_seconds": cpu_seconds}
+    return {
+        **result,
+        "largest_process_peak_bytes": max(peaks.values()),
+        "sum_of_peaks_bytes": sum(peaks.values()),
+    }
 
 
 def measure_million(folder: Path) -> dict[str, Any]:
@@ -195,9 +225,11 @@ def measure_million(folder: Path) -> dict[str, Any]:
             entry |= {"scale": 2.8e-5, "hash": rng.bytes(16).hex()}
             stream.write(json.dumps(entry) + "\n")
     script = (
-        "import resource, sys, time\nfrom pathlib import Path\n"
+        "import sys, time\nfrom pathlib import Path\n"
         "from drummernet.stems.prepared import PreparedCorpus\n"
-        "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024\n"
+        "def peak():\n"
+        "    lines = Path('/proc/self/status').read_text().splitlines()\n"
+        "    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith('VmHWM'))\n"
         "before, begin = peak(), time.perf_counter()\n"
         "corpus = PreparedCorpus(Path(sys.argv[1]))\n"
         "print(time.perf_counter() - begin, peak() - before)\n"
