@@ -3,6 +3,8 @@
 Component names follow MDB Drums (Southall et al. 2017). K counts ``COMPONENTS``.
 """
 
+from collections.abc import Sequence
+
 from drummernet.errors import InputError
 
 COMPONENTS = ("KD", "SD", "CHH", "OHH", "PHH", "HIT", "MHT", "HFT", "RDC", "CRC", "TMB")
@@ -120,3 +122,16 @@ def members_of(name: str, where: object) -> tuple[str, ...]:
         known = ", ".join(dict.fromkeys((*WIDER_COMPONENTS, *FIVE_CLASSES)))
         raise InputError(where, "component", f"unknown {name!r}; known are {known}")
     return FIVE_CLASSES[name]
+
+
+def check_rows(names: Sequence[str], where: object) -> tuple[str, ...]:
+    """Return components or classes of them as a tuple, each there once.
+
+    Raises:
+        InputError: naming ``where`` and the one that is unknown or named twice.
+    """
+    for name in names:
+        members_of(name, where)
+        if list(names).count(name) > 1:
+            raise InputError(where, "component", f"{name!r} is named twice")
+    return tuple(names)

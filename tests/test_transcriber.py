@@ -5,12 +5,16 @@ import pytest
 import torch
 from plain_unet import plain_encoder
 
+from drummernet.components import FIVE_CLASSES
 from drummernet.errors import InputError
+from drummernet.training.recipe import build_model, read_recipe
+from drummernet.transcriber.checkpoint import ENTRY, load_transcriber
 from drummernet.transcriber.gates import SoftmaxGates, SparsemaxGates, block_steps_of
 from drummernet.transcriber.recurrent import ConvolutionHead, PaperRecurrent, ReleaseRecurrent
 from drummernet.transcriber.spectral import SpectralTranscriber
 from drummernet.transcriber.unet import PaperUnet, ReleaseUnet
 from drummernet.transcriber.wave import WaveTranscriber
+from drummernet.transcription.picking import Picker, class_onsets, component_hits
 
 
 def parameters(module: torch.nn.Module) -> int:
@@ -153,3 +157,42 @@ def test_gradients_reach_the_first_convolution():
         transcriber = build()
         transcriber(torch.randn(2, 16_384)).values.square().sum().backward()
         assert transcriber.unet.encoder.first.weight.grad.abs().max() > 0
+
+
+def test_three_classes_are_heard_scored_and_written(tmp_path):
+    """A transcriber of classes is trained, saved, scored by class and written as the usual component."""
+    model = build_model(read_recipe(["paper", "ablations/three_classes"]))
+    transcriber = model.transcriber
+    assert transcriber.components == model.objective.synthesizer.components == ("KD", "SD", "HH")
+    activations = transcriber(torch.randn(2, 4_096))
+    assert activations.values.shape == (2, 3, 256)
+    audio = model.objective.synthesizer(
+        activations.values, 16, model.objective.synthesizer.drawn_kits(0, [0, 1])
+    )
+    audio.square().sum().backward()
+    assert transcriber.unet.encoder.first.weight.grad.abs().sum() > 0
+    state = {f"transcriber.{name}": tensor for name, tensor in transcriber.state_dict().items()}
+    torch.save({ENTRY: transcriber.describe(), "state_dict": state}, tmp_path / "last.ckpt")
+    assert load_transcriber(tmp_path / "last.ckpt").components == ("KD", "SD", "HH")
+    values = np.zeros((3, 2_000), np.float32)
+    values[2, 500] = values[0, 900] = 1
+    onsets = class_onsets(values, transcriber.components, FIVE_CLASSES, 1_000.0, 0.0, Picker())
+    assert {name: found.tolist() for name, found in onsets.items() if len(found)} == {
+        "KD": [0.9],
+        "HH": [0.5],
+    }
+    hits = component_hits(values, transcriber.components, 1_000.0, 0.0, Picker())
+    assert [(hit.onset_seconds, hit.component) for hit in hits] == [(0.5, "CHH"), (0.9, "KD")]
+
+
+def test_components_that_do_not_fit_are_named():
+    gates, unet = SparsemaxGates(), PaperUnet(3, 2)
+    with pytest.raises(InputError, match=r"transcriber: head\.components: 11, but there are 2: KD, SD"):
+        WaveTranscriber(unet, PaperRecurrent(2), gates, ["KD", "SD"])
+    with pytest.raises(InputError, match="transcriber: component: unknown 'XX'"):
+        SpectralTranscriber(gates, components=["KD", "XX"])
+    with pytest.raises(InputError, match="transcriber: component: 'KD' is named twice"):
+        SpectralTranscriber(gates, components=["KD", "KD"])
+    overrides = {"model.objective.init_args.synthesizer.init_args.components": ["KD", "SD", "CHH"]}
+    with pytest.raises(InputError, match=r"components: the transcriber hears KD, .*TMB, the synth"):
+        build_model(read_recipe(["quickstart"], overrides))

@@ -34,7 +34,7 @@ class TranscriberTraining(pl.LightningModule):
         picker: How validation and statistics pick onsets.
 
     Raises:
-        InputError: if the learning rate is not positive.
+        InputError: if the learning rate is not positive, or transcriber and synthesizer differ in components.
     """
 
     def __init__(
@@ -47,6 +47,10 @@ class TranscriberTraining(pl.LightningModule):
         super().__init__()
         if not learning_rate > 0:
             raise InputError("model", "learning_rate", f"{learning_rate} is not positive")
+        heard, played = transcriber.components, objective.synthesizer.components
+        if heard != played:
+            problem = f"the transcriber hears {', '.join(heard)}, the synthesizer plays {', '.join(played)}"
+            raise InputError("model", "components", problem)
         self.transcriber = transcriber
         self.objective = objective
         self.learning_rate = learning_rate

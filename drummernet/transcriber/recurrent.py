@@ -64,6 +64,7 @@ class PaperRecurrent(ThreeGrus):
         self, in_channels: int = 50, components: int = 11, first_hidden: int = 100, second_hidden: int = 50
     ) -> None:
         super().__init__()
+        self.components = components
         self.first = nn.GRU(in_channels, first_hidden, batch_first=True, bidirectional=True)
         self.second = nn.GRU(2 * first_hidden, second_hidden, batch_first=True)
         self.channels = nn.GRU(1, components, batch_first=True)
@@ -83,6 +84,7 @@ class ReleaseRecurrent(ThreeGrus):
 
     def __init__(self, in_channels: int = 100, components: int = 11) -> None:
         super().__init__()
+        self.components = components
         self.first = nn.GRU(in_channels, components, batch_first=True, bidirectional=True)
         self.second = nn.GRU(2 * components, components, batch_first=True)
         self.channels = nn.GRU(1, 1, batch_first=True, bias=False)
@@ -112,6 +114,7 @@ class ConvolutionHead(Part):
         kernel: int = 3,
     ) -> None:
         super().__init__()
+        self.components = components
         widths = (in_channels, first_channels, second_channels, components)
         self.layers = nn.ModuleList(nn.Conv1d(a, b, kernel, padding=kernel // 2) for a, b in pairwise(widths))
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from drummernet.components import COMPONENTS
+from drummernet.components import COMPONENTS, check_rows
 from drummernet.transcriber.contract import Activations, Transcriber
 from drummernet.transcriber.gates import BLOCK_SAMPLES, SoftmaxGates, SparsemaxGates, block_steps_of
 from drummernet.transcriber.maps import in_slices
@@ -24,6 +24,10 @@ class SpectralTranscriber(Transcriber):
         bands: Mel bands of each.
         channels: Channels of the first convolution; the second has twice as many.
         hidden: Channels per direction of the GRU.
+        components: The K components, or classes of them, such as HH.
+
+    Raises:
+        InputError: if a component is unknown.
     """
 
     def __init__(
@@ -34,9 +38,10 @@ class SpectralTranscriber(Transcriber):
         bands: int = 80,
         channels: int = 16,
         hidden: int = 64,
+        components: Sequence[str] = COMPONENTS,
     ) -> None:
         super().__init__()
-        self.components = COMPONENTS
+        self.components = check_rows(components, "transcriber")
         self.hop_samples = hop_samples
         self.block_steps = block_steps_of(hop_samples)
         self.n_ffts = tuple(n_ffts)

@@ -1,9 +1,12 @@
 """The transcriber of the paper and of its release: wave U-net, recurrent layers, gates."""
 
+from collections.abc import Sequence
+
 import torch
 from torch.nn import functional as F
 
-from drummernet.components import COMPONENTS
+from drummernet.components import COMPONENTS, check_rows
+from drummernet.errors import InputError
 from drummernet.transcriber.contract import Activations, Stage, Transcriber
 from drummernet.transcriber.gates import BLOCK_SAMPLES, SoftmaxGates, SparsemaxGates, block_steps_of
 from drummernet.transcriber.recurrent import ConvolutionHead, PaperRecurrent, ReleaseRecurrent
@@ -17,6 +20,10 @@ class WaveTranscriber(Transcriber):
         unet: From audio to r.
         head: From r to one value per component.
         gates: From values to activations.
+        components: The K components, or classes of them, such as HH.
+
+    Raises:
+        InputError: if one is unknown, or the head gives another number of values.
     """
 
     hop_samples = HOP_SAMPLES
@@ -26,9 +33,13 @@ class WaveTranscriber(Transcriber):
         unet: PaperUnet | ReleaseUnet,
         head: PaperRecurrent | ReleaseRecurrent | ConvolutionHead,
         gates: SparsemaxGates | SoftmaxGates,
+        components: Sequence[str] = COMPONENTS,
     ) -> None:
         super().__init__()
-        self.components = COMPONENTS
+        self.components = check_rows(components, "transcriber")
+        if head.components != len(self.components):
+            problem = f"{head.components}, but there are {len(self.components)}: {', '.join(self.components)}"
+            raise InputError("transcriber", "head.components", problem)
         self.unet = unet
         self.head = head
         self.gates = gates

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import maximum_filter1d
 
+from drummernet.components import members_of
 from drummernet.errors import InputError
 from drummernet.hits import Hit
 from drummernet.transcriber.checkpoint import load_picking
@@ -101,7 +102,7 @@ def pick(activation: np.ndarray, rate_hz: float, picker: Picker) -> np.ndarray:
 def class_activations(
     values: np.ndarray, components: Sequence[str], classes: Mapping[str, Sequence[str]]
 ) -> dict[str, np.ndarray]:
-    """Return the summed activation (T,) of each class's components.
+    """Return the summed activation (T,) of each class's components, or of the class itself.
 
     Args:
         values: (K, T).
@@ -109,7 +110,7 @@ def class_activations(
         classes: Class names and their components; those that the transcriber lacks count as silent.
     """
     return {
-        name: values[[k for k, component in enumerate(components) if component in members]].sum(axis=0)
+        name: values[[k for k, row in enumerate(components) if row == name or row in members]].sum(axis=0)
         for name, members in classes.items()
     }
 
@@ -158,11 +159,12 @@ def component_hits(
         picker: The values of the rule.
 
     Returns:
-        The hits in order of time.
+        The hits in order of time; those of a class are of its usual component.
     """
     hits = []
-    for component, activation in zip(components, values, strict=True):
+    for row, activation in zip(components, values, strict=True):
         normalised = normalise(activation, picker.guard)
+        component = members_of(row, "transcriber")[0]
         for step in pick(normalised, rate_hz, picker).tolist():
             hits.append(Hit(start_seconds + step / rate_hz, component, float(np.sqrt(normalised[step]))))
     return sorted(hits)
