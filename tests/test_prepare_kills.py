@@ -50,7 +50,12 @@ def begin(source: object, corpus: Path) -> subprocess.Popen[str]:
     """Start the command as a terminal would: with a process group of its own."""
     command = [sys.executable, "-c", PREPARE, *words(source, corpus)[1:]]
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # background jobs ignore it
     )
 
 
