@@ -7,7 +7,10 @@ CONSTRAINTS := .ci/constraints.txt
 TESTS := DRUMMERNET_TEST_INSTALLED=1 OMP_NUM_THREADS=1 ../bin/python -m pytest -c "$(CURDIR)/pyproject.toml" --rootdir "$(CURDIR)"
 SOURCES := pyproject.toml README.md $(shell find drummernet drum_kits configs -type f -not -name '*.pyc')
 
-.PHONY: demo test test-slow lint learning-curve throughput clean
+KIT_PACKAGES := avldrums.lv2-soundfont fluid-soundfont-gm hydrogen-data hydrogen-drumkits \
+	musescore-general-soundfont sonic-pi-samples
+
+.PHONY: demo test test-slow lint kits learning-curve throughput clean
 
 demo: $(VENV)/installed  ## the whole path on generated data: demo/index.html
 	OMP_WAIT_POLICY=passive $(BIN)/drummernet demo --out demo
@@ -24,6 +27,12 @@ lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+kits:  ## the packages whose sounds the sampled kits use
+	@command -v apt-get > /dev/null || \
+		{ echo "make kits: no apt-get here; the sounds are in the Debian packages $(KIT_PACKAGES)" >&2; exit 1; }
+	@test "$$(id -u)" = 0 || { echo "make kits: installs packages, so needs root: sudo make kits" >&2; exit 1; }
+	apt-get install --yes --no-install-recommends $(KIT_PACKAGES)
 
 learning-curve: $(VENV)/installed  ## experiments/learning_curve anew, about an hour
 	$(BIN)/python experiments/learning_curve/run.py

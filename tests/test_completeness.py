@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import scipy.signal
 
 from drummernet import SAMPLE_RATE
 from drummernet.audio import write_audio
@@ -69,12 +68,9 @@ def test_hats_are_choked() -> None:
     sounds, filled = completed(prepared(OHH=noise(1.2)))
     assert filled == {"PHH": "OHH", "CHH": "OHH"}
     assert seconds_to_60_db(sounds["OHH"][0].takes[0]) == pytest.approx(1.2, rel=0.1)
-    assert seconds_to_60_db(sounds["CHH"][0].takes[0]) < 0.12
-    assert seconds_to_60_db(sounds["PHH"][0].takes[0]) < seconds_to_60_db(sounds["CHH"][0].takes[0])
-    highs = [
-        scipy.signal.welch(sounds[name][0].takes[0], SAMPLE_RATE, nperseg=256)[1] for name in ("CHH", "PHH")
-    ]
-    assert highs[1][-20:].sum() / highs[1].sum() < 0.5 * highs[0][-20:].sum() / highs[0].sum()
+    for name, seconds in (("CHH", 0.28), ("PHH", 0.25)):
+        both = 1 / (1 / seconds + 1 / 1.2)  # it decays, too
+        assert seconds_to_60_db(sounds[name][0].takes[0]) == pytest.approx(both, rel=0.1)
     _, filled = completed(prepared(CHH=noise(0.1)))
     assert filled == {"PHH": "CHH"}
 
@@ -162,7 +158,7 @@ def test_a_recording_is_no_one_shot(layered: Path) -> None:
 
 
 def test_kits_are_chosen_by_family_and_licence() -> None:
-    assert resolve_kits("family:jazz") == resolve_kits("jazz_*")
+    assert resolve_kits("family:jazz") == resolve_kits(["jazz_*"])
     assert set(resolve_kits(["family:rock", "rock_maple"])) == set(resolve_kits("rock_*"))
     assert set(resolve_kits("stems")) < set(resolve_kits("licence:MIT"))
     with pytest.raises(InputError, match=r"kits: family: unknown 'jaz'; did you mean 'jazz'"):

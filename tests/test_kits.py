@@ -142,9 +142,15 @@ def test_one_shot_cuts_at_the_onset_and_fades_a_cut_tail() -> None:
     np.testing.assert_allclose(cut[1:-faded] / cut[0], sound[779 : 778 + 16_000 - faded] / 0.032, rtol=1e-5)
     assert abs(cut[-1]) < 1e-6 * abs(cut[0])
     assert np.linalg.norm(cut) == pytest.approx(10)
-    short = one_shot(sound[-5001:], "x.wav", "KD")
-    np.testing.assert_allclose(short / short[-1], sound[-short.size :], rtol=1e-5)
+    dying = sound[-5001:] * np.linspace(1, 0, 5001)
+    short = one_shot(dying, "x.wav", "KD")
+    np.testing.assert_allclose(short / short[1], dying[-short.size :] / dying[1 - short.size], rtol=1e-4)
     np.testing.assert_allclose(one_shot(short, "x.wav", "KD"), short, rtol=1e-6)
+    broken_off = one_shot(sound[-5001:], "x.wav", "KD")
+    np.testing.assert_allclose(
+        broken_off[2:-faded] / broken_off[1], sound[-4999:-faded] / sound[-5000], rtol=1e-4
+    )
+    assert abs(broken_off[-1]) < 1e-6 * np.abs(broken_off).max()
 
 
 @pytest.mark.parametrize(

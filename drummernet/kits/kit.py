@@ -46,6 +46,7 @@ MIX_LEVELS_DB = {
 _ONSET_DB = -30.0
 _SILENCE_DB = -80.0
 _FADE_SECONDS = 0.015
+_CLICK_DB = -40.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +142,7 @@ def one_shot(
     """Cut a sound to its one-shot.
 
     It begins with its onset, the first sample above −30 dB of the peak; what lasts longer than
-    ``seconds`` is cut with a fade of 15 ms; its norm is 10.
+    ``seconds``, or breaks off above −40 dB, is faded out in 15 ms; its norm is 10.
 
     Args:
         samples: (N,) at 16 kHz, at any level above −80 dBFS.
@@ -175,7 +176,7 @@ def _cut(samples: np.ndarray, where: object, component: str, seconds: float) -> 
     onset = int(np.argmax(magnitude > peak * 10 ** (_ONSET_DB / 20)))
     longest = round(seconds * SAMPLE_RATE)
     cut = samples[onset : onset + longest].astype(np.float64)
-    if samples.size - onset > longest:
-        fade = round(_FADE_SECONDS * SAMPLE_RATE)
+    fade = min(round(_FADE_SECONDS * SAMPLE_RATE), cut.size)
+    if samples.size - onset > longest or abs(cut[-1]) > peak * 10 ** (_CLICK_DB / 20):
         cut[-fade:] *= np.cos(np.linspace(0, np.pi / 2, fade)) ** 2
     return cut

@@ -149,7 +149,7 @@ def kit_names(group: str | None = None) -> list[str]:
     return [path.stem for path in paths if read_manifest(path).group == group]
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """The safe loader, to which a key that is written twice is an error."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
