@@ -229,10 +229,84 @@ def _export(parsed: argparse.Namespace) -> int:
 
 def _add_kits(commands: Any) -> None:
     kits = commands.add_parser("kits", help="the drum kits").add_subparsers(required=True, metavar="ACTION")
+    named = {"metavar": "KIT", "help": "groups, names, patterns, manifests, family:NAME, licence:SPDX"}
+    parser = kits.add_parser("list", help="which there are, and whether their sounds are here")
+    parser.add_argument("kits", nargs="*", default=["*"], **named)
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.set_defaults(run=_list_kits)
+    parser = kits.add_parser("show", help="a page with pictures, numbers and sounds")
+    parser.add_argument("kits", nargs="+", **named)
+    parser.add_argument("--out", type=Path, required=True, metavar="PAGE.html")
+    parser.set_defaults(run=_show_kits)
+    parser = kits.add_parser("check", help="what is wrong with their sounds")
+    parser.add_argument("kits", nargs="+", **named)
+    parser.set_defaults(run=_check_kits)
+    parser = kits.add_parser("import", help="a manifest of sounds that you have")
+    parser.add_argument("source", type=Path, help="a folder, a Hydrogen kit's folder, an .sf2 or .sf3 file")
+    parser.add_argument("--out", type=Path, required=True, metavar="NAME.yaml")
+    parser.add_argument("--preset", help="of a SoundFont: BANK:NUMBER or its name")
+    parser.add_argument("--family", help="the recording session or machine; else the kit's name")
+    parser.add_argument("--group", default="sampled_train", help="what it may be used for")
+    parser.add_argument("--licence", metavar="SPDX")
+    parser.set_defaults(run=_import_kit)
+    parser = kits.add_parser("listen", help="a groove on a kit, as WAV and as a page")
+    parser.add_argument("kit", metavar="KIT")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    parser.set_defaults(run=_listen_to_kit)
     parser = kits.add_parser("pack", help="kits with their sounds, for machines without audio decoders")
     parser.add_argument("kits", metavar="LIST", help="groups, names, patterns; separated by commas")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     parser.set_defaults(run=_pack_kits)
+
+
+def _list_kits(parsed: argparse.Namespace) -> int:
+    from drummernet.kits.survey import format_list, list_kits, write_list
+
+    kits = list_kits(parsed.kits)
+    print(format_list(kits))
+    if parsed.json:
+        write_list(parsed.json, kits)
+    return DONE
+
+
+def _show_kits(parsed: argparse.Namespace) -> int:
+    from drummernet.kit_pages import write_kits_page
+
+    write_kits_page(parsed.kits, parsed.out)
+    print(f"page: {parsed.out}")
+    return DONE
+
+
+def _check_kits(parsed: argparse.Namespace) -> int:
+    from drummernet.kits.check import check_kit
+    from drummernet.kits.survey import needs, read_manifests
+
+    findings = 0
+    for manifest in read_manifests(parsed.kits):
+        if needs(manifest):
+            print(f"{manifest.name}: not checked, needs {needs(manifest)}", file=sys.stderr)
+            continue
+        for finding in check_kit(manifest):
+            print(finding)
+            findings += 1
+    return SOME_FAILED if findings else DONE
+
+
+def _import_kit(parsed: argparse.Namespace) -> int:
+    from drummernet.kits.importing import format_import, import_kit
+
+    imported = import_kit(
+        parsed.source, parsed.out, parsed.preset, parsed.family, parsed.group, parsed.licence
+    )
+    print(format_import(imported))
+    return DONE
+
+
+def _listen_to_kit(parsed: argparse.Namespace) -> int:
+    from drummernet.kit_pages import listen_to_kit
+
+    print(f"page: {listen_to_kit(parsed.kit, parsed.out)}")
+    return DONE
 
 
 def _pack_kits(parsed: argparse.Namespace) -> int:

@@ -29,6 +29,7 @@ ROOMS = (
     "training",
     "pages",
     "corpus_page",
+    "kit_pages",
     "bench",
     "demo",
     "cli",
