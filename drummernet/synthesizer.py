@@ -16,8 +16,10 @@ from torch.autograd.function import once_differentiable
 
 from drummernet.components import COMPONENTS
 from drummernet.errors import InputError
+from drummernet.kits.augmentation import KitAugmentation
 from drummernet.kits.bank import load_bank
-from drummernet.kits.fields import check_choice
+from drummernet.kits.fields import check_choice, check_number
+from drummernet.kits.versions import augmented_versions
 
 KitDraw = Literal["batch", "item", "component"]
 TakeDraw = Literal["first", "batch", "hit"]
@@ -30,6 +32,10 @@ TURNS = 4
 
 TURN_SAMPLES = 1024
 """How long a turn lasts: 64 ms, a block of the gates, in which a component has hardly two hits."""
+
+
+MOST_AUGMENTED = 100
+"""The most versions of a kit: 0.6 GB for nine kits of eleven components."""
 
 
 def fast_length(samples: int) -> int:
@@ -119,9 +125,12 @@ class Synthesizer(nn.Module):
             three after it, which take turns from ``"hit"`` to hit.
         one_shot_seconds: Longer one-shots are cut there.
         components: The K components, or classes of them, such as HH.
+        augmentation: Makes further kits of the kits, at the start; none without it.
+        augmented: How many of each kit, drawn like kits of their own: 64 kB per kit and component in memory,
+            times ``VARIANTS`` unless ``takes`` is ``"first"``.
 
     Raises:
-        InputError: if a kit or component is unknown.
+        InputError: if a kit or component is unknown, or a number out of range.
     """
 
     bank: torch.Tensor
@@ -134,6 +143,8 @@ class Synthesizer(nn.Module):
         takes: TakeDraw = "first",
         one_shot_seconds: float = 1.0,
         components: Sequence[str] = COMPONENTS,
+        augmentation: KitAugmentation | None = None,
+        augmented: int = 7,
     ) -> None:
         super().__init__()
         check_choice(draw, get_args(KitDraw), "synthesizer", "draw")
@@ -144,6 +155,10 @@ class Synthesizer(nn.Module):
         self.components = tuple(components)
         # The kits are named by the config, so the checkpoint need not carry their samples.
         bank = load_bank(kits, self.components, one_shot_seconds, level, self.variants)
+        if augmentation is not None:
+            check_number(augmented, 1, MOST_AUGMENTED, "synthesizer", "augmented")
+            more = augmented_versions(bank, self.components, augmentation, augmented, level, self.variants)
+            bank = torch.cat((bank, more))
         self.register_buffer("bank", bank, persistent=False)
         # The spectra of the last hop and length alone: items of one training run are equally long.
         self._cache: tuple[torch.Tensor, tuple[int, int, int], torch.Tensor] | None = None

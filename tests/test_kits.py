@@ -256,7 +256,7 @@ def test_manifest_errors_name_file_field_and_value(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b"name: [", "YAML: .*line 1"),
+        (b"name: [", "YAML: .*line 2"),
         (b"name: mine\nname: mine\n", "YAML: 'name' is written twice.* line 1"),
         (b"name: \xff", "YAML: .*decode"),
         (b"name: 2026-13-41\n", "YAML: month must be"),
@@ -387,7 +387,7 @@ def test_packing_overwrites_no_manifest(tmp_path: Path) -> None:
     other = _write(tmp_path / "other", _manifest())
     with pytest.raises(InputError, match=r"mine\.yaml: kit: is there already"):
         pack_kits(["rock_maple", str(mine)], tmp_path)
-    with pytest.raises(InputError, match=r"mine\.yaml: kit: is named twice"):
+    with pytest.raises(InputError, match=r"kits: name: 'mine' is that of .*mine\.yaml and of .*other"):
         pack_kits([str(mine), str(other)], tmp_path / "out")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.yaml", "other"]
 

@@ -8,6 +8,7 @@ import torch
 from drummernet.audio import write_audio
 from drummernet.components import COMPONENTS
 from drummernet.errors import InputError
+from drummernet.kits.augmentation import KitAugmentation
 from drummernet.kits.manifest import load_kit
 from drummernet.synthesizer import (
     TURN_SAMPLES,
@@ -244,3 +245,38 @@ def test_classes_sound_like_their_members():
         sound = kit.one_shots[component]
         torch.testing.assert_close(player.bank[row, 2, : len(sound)], torch.from_numpy(sound))
     assert player(torch.rand(1, 3, 10), 16, player.drawn_kits(0, [0])).shape == (1, 160)
+
+
+@pytest.mark.parametrize("takes", ["first", "batch"])
+def test_augmented_kits_follow_the_kits_and_are_drawn_like_them(varied, takes):
+    kits, more = [varied, "rock_maple"], {"takes": takes, "components": ("KD", "SD"), "draw": "item"}
+    plain = Synthesizer(kits, **more)
+    player = Synthesizer(kits, augmentation=KitAugmentation(), augmented=3, **more)
+    assert torch.equal(player.bank[: len(plain.bank)], plain.bank)
+    assert len(player.bank) == 4 * len(plain.bank)
+    assert torch.equal(
+        player.bank, Synthesizer(kits, augmentation=KitAugmentation(), augmented=3, **more).bank
+    )
+    drawn = player.drawn_kits(0, range(200))
+    assert torch.equal(drawn[50:60], player.drawn_kits(0, range(50, 60)))  # whatever the batch
+    counts = torch.bincount(drawn[:, 0] // player.variants, minlength=8)
+    assert len(counts) == 8
+    assert counts.min() > 10
+    if takes == "batch":
+        assert torch.equal(drawn[:, 0] // VARIANTS, drawn[:, 1] // VARIANTS)
+
+
+def test_augmented_kits_play_and_pass_the_gradient_exactly():
+    player = Synthesizer(
+        "rock_maple", augmentation=KitAugmentation(), augmented=2, one_shot_seconds=0.1
+    ).double()
+    kits = torch.tensor([[2] * len(COMPONENTS)] * 2)
+    activations = torch.rand(2, len(COMPONENTS), 9, dtype=torch.float64, requires_grad=True)
+    expected = synthesize(activations, player.bank[2], 100)
+    torch.testing.assert_close(player(activations, 100, kits), expected)
+    assert torch.autograd.gradcheck(lambda a: player(a, 100, kits)[:, ::97], (activations,))
+
+
+def test_a_number_of_augmented_kits_out_of_range_is_named():
+    with pytest.raises(InputError, match="synthesizer: augmented: 0 is not from 1 to 100"):
+        Synthesizer("rock_maple", augmentation=KitAugmentation(), augmented=0)

@@ -15,6 +15,7 @@ from drummernet.errors import InputError
 from drummernet.kits.fields import check_choice, check_number, hint
 from drummernet.kits.kit import GROUPS, ONE_SHOT_SECONDS, Kit, normalised
 from drummernet.kits.manifest import kit_names, load_kit, read_manifest
+from drummernet.resources import named_resource
 
 LEVELS = ("energy", "mix")
 """How the one-shots of a bank relate: equal norms, or the peaks that they have in the kit's mix."""
@@ -32,12 +33,18 @@ def resolve_kits(kits: str | Sequence[str]) -> list[str]:
         Names of packaged kits and paths of manifests.
 
     Raises:
-        InputError: if one of them means no kit; the message says which there are.
+        InputError: if one of them means no kit, the message says which there are, or two have one name.
     """
     items = [kits] if isinstance(kits, str) else list(kits)
     if not items:
         raise InputError("kits", "list", "is empty")
-    return list(dict.fromkeys(name for item in items for name in _resolve(item)))
+    found: dict[str, tuple[str, Path]] = {}
+    for name in (name for item in items for name in _resolve(item)):
+        path = named_resource("drum_kits", name)
+        _, other = found.setdefault(path.stem, (name, path))
+        if not other.samefile(path):
+            raise InputError("kits", "name", f"{path.stem!r} is that of {other} and of {path}")
+    return [name for name, _ in found.values()]
 
 
 def _resolve(item: str) -> list[str]:

@@ -30,8 +30,8 @@ def pack_kits(kits: Sequence[str], out: Path) -> list[Path]:
     packed: dict[Path, Kit] = {}
     for kit in map(load_kit, resolve_kits(kits)):
         path = out / f"{kit.name}.yaml"
-        if path in packed or path.exists():
-            raise InputError(path, "kit", "is named twice" if path in packed else "is there already")
+        if path.exists():
+            raise InputError(path, "kit", "is there already")
         packed[path] = kit
     for path, kit in packed.items():
         _write(kit, path)

@@ -45,13 +45,7 @@ def read_manifests(kits: str | Sequence[str] = "*") -> list[Manifest]:
     Raises:
         InputError: if one is unknown or broken, or two of them have one name.
     """
-    manifests: dict[str, Manifest] = {}
-    for manifest in map(read_manifest, resolve_kits(kits)):
-        other = manifests.setdefault(manifest.name, manifest)
-        if not other.path.samefile(manifest.path):
-            problem = f"{manifest.name!r} is that of {other.path} and of {manifest.path}"
-            raise InputError("kits", "name", problem)
-    return list(manifests.values())
+    return [read_manifest(name) for name in resolve_kits(kits)]
 
 
 def list_kits(kits: str | Sequence[str] = "*") -> list[Listed]:

@@ -48,18 +48,22 @@ def render_groove(
         groove: What is played; components that the kit lacks are left out.
         kit: The one-shots and their levels.
         rng: Draws the variations; the same state gives the same audio.
-        augmentation: Varies the one-shots, then the mix, beyond that.
+        augmentation: Varies the kit, then the mix, beyond that.
 
     Returns:
         (N,) float32 at 16 kHz, N = round(duration · 16000), of peak 0.9 at most.
     """
     N = round(groove.duration_seconds * SAMPLE_RATE)
     hits = rendered_hits(groove, kit)
-    gains = _component_gains(kit, rng)
-    if augmentation is not None:
-        kit = augmentation.tuned(kit, sorted({hit.component for hit in hits}), rng)
+    spreads_db = {component: rng.normal(0.0, _COMPONENT_SPREAD_DB) for component in sorted(kit.one_shots)}
     takes = rng.integers(_TAKES, size=len(hits)) if kit.is_varied else np.zeros(len(hits), int)
     hit_gains_db = rng.uniform(-_HIT_SPREAD_DB, _HIT_SPREAD_DB, len(hits))
+    if augmentation is not None:
+        played = [
+            kit.one_shot(hit.component, hit.velocity, take) for hit, take in zip(hits, takes, strict=True)
+        ]
+        kit = augmentation.kit(kit, rng, played)
+    gains = _component_gains(kit, spreads_db)
     closings = [_sample(hit) for hit in hits if hit.component in CHOKING]
     audio = np.zeros(N, np.float32)
     for hit, take, gain_db in zip(hits, takes.tolist(), hit_gains_db, strict=True):
@@ -182,11 +186,11 @@ def _amplitude(gain_db: float) -> float:
     return float(10.0 ** (gain_db / 20.0))
 
 
-def _component_gains(kit: Kit, rng: np.random.Generator) -> dict[str, np.float32]:
+def _component_gains(kit: Kit, spreads_db: dict[str, float]) -> dict[str, np.float32]:
     """Return the factors that bring the one-shots to their peak levels in the mix, each varied."""
     gains = {}
-    for component in sorted(kit.one_shots):
-        level_db = kit.mix_level_db[component] + rng.normal(0.0, _COMPONENT_SPREAD_DB)
+    for component, spread_db in spreads_db.items():
+        level_db = kit.mix_level_db[component] + spread_db
         gains[component] = np.float32(_amplitude(level_db) / np.abs(kit.one_shots[component]).max())
     return gains
 

@@ -31,7 +31,7 @@ KITS: dict[str, dict[str, Any]] = {
     "procedural": {"kits": "synthesizer"},
     "sampled": {"kits": "sampled_train", "takes": "batch"},
     "electronic": {"kits": ELECTRONIC, "takes": "batch"},
-    "augmented": {"kits": "sampled_train", "takes": "batch", "augmentation": {}},
+    "augmented": {"kits": "synthesizer", "augmentation": {}, "augmented": 7},
 }
 """What the synthesizer of each variant plays."""
 
