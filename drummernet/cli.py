@@ -123,7 +123,11 @@ def _add_render(commands: Any) -> None:
     parser.add_argument("--kits", default="stems", help="groups, names, patterns; separated by commas")
     parser.add_argument("--hours", type=float, required=True)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--augment", action="store_true", help="vary the drums of the kit, then room, equaliser, level, noise of the mix")
+    parser.add_argument(
+        "--augment",
+        action="store_true",
+        help="vary the drums of the kit, then room, equaliser, level, noise of the mix",
+    )
     parser.add_argument("--workers", type=int, metavar="N", help="processes; else one per core")
     parser.add_argument("--out", type=Path, required=True)
     parser.set_defaults(run=_render)

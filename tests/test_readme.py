@@ -40,6 +40,8 @@ def prepare(folder: Path) -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, 40_000)
     for name in ("STEMS/a.wav", "song.wav", "folder/b.wav", "test/audio/x.wav", "e-gmd/x.wav"):
         write_audio(folder / name, noise)
+    for name in ("Kick 01.wav", "snare.wav", "hat closed.wav"):
+        write_audio(folder / "samples" / name, noise[:4_000] * np.exp(-np.arange(4_000) / 400))
     write_audio(folder / "MDB Drums/audio/drum_only/MusicDelta_Rock_Drum.wav", noise)
     hits = [Hit(0.5, "KD"), Hit(1.0, "SD")]
     for name in ("groove/a.mid", "e-gmd/x.mid"):

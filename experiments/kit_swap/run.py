@@ -24,8 +24,8 @@ from drummernet.training.cli import train
 
 HERE = Path(__file__).resolve().parent
 STEM_HOURS, TEST_HOURS = 1.5, 0.15
-ELECTRONIC = ["electronic_digital", "electronic_analogue", "fluid_electronic", "fluid_tr808", "tr808_emulation"]
-ELECTRONIC += ["sonic_pi_electric"]
+ELECTRONIC = ["electronic_digital", "electronic_analogue", "fluid_electronic", "fluid_tr808"]
+ELECTRONIC += ["tr808_emulation", "sonic_pi_electric"]
 KITS: dict[str, dict[str, Any]] = {
     "one kit": {"kits": "rock_maple"},
     "procedural": {"kits": "synthesizer"},
