@@ -5,7 +5,7 @@ equal items, and scores each on kits of a held-out family and on development rec
 there already are not trained again; a killed run goes on when started again.
 
     make kits   # the packages with the sampled kits
-    python experiments/kit_swap/run.py RUN_FOLDER [--recordings DATASET:ROOT …] [--only VARIANT …]
+    python experiments/kit_swap/run.py RUN_FOLDER [--recordings DATASET:ROOT …] [--only VARIANT …] [--seed N]
 """
 
 import argparse
@@ -47,6 +47,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--recordings", nargs="*", default=[], metavar="DATASET:ROOT")
     parser.add_argument("--only", nargs="+", choices=KITS, default=list(KITS))
+    parser.add_argument("--seed", type=int, default=0, help="of weights, crops and kits")
     options = parser.parse_args()
     rendered(options.out / "stems", "stems", STEM_HOURS, 61)
     sets = {
@@ -59,15 +60,20 @@ def main() -> None:
     path = HERE / "results.json"
     results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     for variant in options.only:
-        checkpoint = trained(options.out, variant)
-        results[variant] = {
+        checkpoint = trained(options.out, variant, options.seed)
+        results[row_of(variant, options.seed)] = {
             name: evaluate_system(dataset, root, checkpoint=checkpoint)["pooled"]
             for name, (dataset, root) in sets.items()
         }
         path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    results = {variant: results[variant] for variant in KITS if variant in results}
-    write_table(results, HERE / "results.md")
-    draw(results, HERE / "kit_swap.png")
+    ordered = sorted(results, key=lambda row: list(KITS).index(row.partition(",")[0]))
+    write_table({row: results[row] for row in ordered}, HERE / "results.md")
+    draw({variant: results[variant] for variant in KITS if variant in results}, HERE / "kit_swap.png")
+
+
+def row_of(variant: str, seed: int) -> str:
+    """Return what the table calls a run."""
+    return f"{variant}, seed {seed}" if seed else variant
 
 
 def rendered(folder: Path, kits: str, hours: float, seed: int) -> Path:
@@ -77,9 +83,9 @@ def rendered(folder: Path, kits: str, hours: float, seed: int) -> Path:
     return folder
 
 
-def trained(out: Path, variant: str) -> Path:
+def trained(out: Path, variant: str, seed: int) -> Path:
     """Train a variant, or what is left of it; return its last checkpoint."""
-    run = out / variant.replace(" ", "_")
+    run = out / row_of(variant, seed).replace(",", "").replace(" ", "_")
     run.mkdir(parents=True, exist_ok=True)
     arguments = {"draw": "item", "level": "mix", **KITS[variant]}
     synthesizer = {"class_path": "drummernet.synthesizer.Synthesizer", "init_args": arguments}
@@ -92,6 +98,7 @@ def trained(out: Path, variant: str) -> Path:
         for word in ("--config", str(name))
     ]
     words += ["--data.corpus", str(out / "stems"), "--trainer.default_root_dir", str(run)]
+    words += ["--seed_everything", str(seed), "--data.seed", str(seed)]
     train([*words, "--trainer.devices", "1", *(["--ckpt_path", "last"] if last.is_file() else [])])
     return last
 
