@@ -96,7 +96,7 @@ def _prepare(parsed: argparse.Namespace) -> int:
     from drummernet.stems.prepare import parse_shard, prepare
     from drummernet.stems.report import corpus_report, format_report
 
-    finish = parsed.finish or not parsed.shard
+    finish = parsed.finish or parsed.dry_run or not parsed.shard
     verdicts = prepare(
         parsed.sources,
         parsed.out,

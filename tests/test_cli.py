@@ -119,6 +119,27 @@ def test_prepare_puts_aside_what_it_cannot_use_and_succeeds(tmp_path, capsys, ca
     assert "1 files, 0.00 hours" in (tmp_path / "corpus" / "report.html").read_text()
 
 
+def test_a_shard_that_is_missing_is_named(tmp_path, capsys, caplog):
+    clicks = np.zeros(80_000)
+    clicks[::8_000] = 0.5
+    for number in range(6):
+        write_audio(tmp_path / "in" / f"{number}.flac", np.roll(clicks, 17 * number) * (1 + 0.01 * number))
+    (tmp_path / "link").symlink_to("in")
+    # The second machine sees the same files under another path.
+    for name, shard in (("in", "1/3"), ("link", "2/3")):
+        status, out, _ = drummernet(
+            f"prepare {tmp_path}/{name} --out {tmp_path}/corpus --shard {shard} --workers 1", capsys
+        )
+        assert (status, out) == (0, f"shard {shard} is decoded; --finish writes the index when all are\n")
+    assert drummernet(f"prepare --out {tmp_path}/corpus --finish", capsys)[0] == 0
+    assert caplog.messages == [f"{tmp_path}/corpus: no journal of shard 3/3: its files are not in the corpus"]
+    assert drummernet(f"prepare {tmp_path}/in --out {tmp_path}/corpus --shard 3/3", capsys)[0] == 0
+    assert drummernet(f"prepare --out {tmp_path}/corpus --finish", capsys)[0] == 0
+    assert len(caplog.messages) == 1
+    lines = [(tmp_path / "corpus" / name).read_text() for name in ("index.jsonl", "put_aside.jsonl")]
+    assert sum(text.count("\n") for text in lines) == 6
+
+
 def test_an_error_of_a_worker_process_is_one_line_too(tmp_path, capsys):
     stem = np.zeros(60_000)
     stem[-1] = 32_767  # not silent as a whole, but wherever a crop is likely to lie
@@ -185,6 +206,12 @@ def test_one_bad_file_leaves_the_others_transcribed(checkpoint, tmp_path, capsys
         ("export {1} {0}/weights.pt", "weights.pt: name: released weights end in .safetensors"),
         ("prepare {0} --out {1}", "last.ckpt: out: is no folder"),
         ("prepare {0}/no --out {0}/out", "no: source: No such file or directory"),
+        ("prepare '' --out {0}/out", "prepare: sources: name a folder"),
+        ("prepare --out {0}/out --shard 1/2", "prepare: sources: name a folder"),
+        ("prepare --out {0}/out --finish", "out: out: holds nothing to finish"),
+        ("prepare {0} --out {0}/out --shard 5/4", "prepare: shard: 5/4 is no part"),
+        ("prepare {0} --out {0}/out --shard 1", "prepare: shard: '1' is not i/n"),
+        ("prepare {0} --out {0}/out --accept silent", "prepare: accept: 'silent' is none of"),
         ("kits pack rock_mapel --out {0}", "kits: name: unknown 'rock_mapel'; did you mean 'rock_maple'"),
         ("train --config no_such_config", "no_such_config: configs: no such file"),
         (

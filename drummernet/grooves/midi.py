@@ -38,6 +38,8 @@ def read_grooves(folder: str | Path, split: str | None = None, note_map: str = "
         InputError: if the map is unknown, or the folder has no such split or not one usable groove.
     """
     folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(folder, "folder", "no such folder")
     if note_map not in NOTE_MAPS:
         raise InputError(folder, "note_map", f"unknown {note_map!r}; known are {', '.join(NOTE_MAPS)}")
     grooves = []

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from time import monotonic
 
 from tqdm import tqdm
@@ -74,7 +74,7 @@ def prepare(
     listed = [source for source in _listed(sources, corpus) if _in_shard(source, *shard)]
     if not listed and shard == (1, 1) and not (corpus / JOURNALS).is_dir():
         raise InputError(" ".join(sources), "files", "there are none")
-    with _run(corpus, "{}-of-{}".format(*shard), dry_run) as (scratch, append):
+    with _run(corpus, f"{shard[0] or shard[1]}-of-{shard[1]}", dry_run) as (scratch, append):
         work = partial(decode, scratch=scratch, corpus=None if dry_run else corpus, accepted=accepted)
         hashes: set[str] = set()
         records = latest(_noted(read_journals(corpus), hashes))
@@ -87,6 +87,7 @@ def prepare(
         records = latest([*records.values(), *renamed, *_noted(new, hashes)])
         if dry_run:
             return judge_all(records, accepted)
+        _warn_of_missing_shards(corpus)
         with locked(corpus / JOURNALS / "finish.lock"):
             verdicts = judge_all(records, accepted)
             wanted = {record.key for record in missing(verdicts, corpus)}
@@ -136,8 +137,10 @@ def _check(
     finish: bool,
     processes: int | None,
 ) -> None:
-    if not sources and not ((corpus / JOURNALS).is_dir() and finish):
+    if not all(source.strip() for source in sources) or not (sources or finish):
         raise InputError("prepare", "sources", "name a folder, file, pattern, manifest or URL")
+    if not sources and not (corpus / JOURNALS).is_dir():
+        raise InputError(corpus, "out", "holds nothing to finish, and no source is named")
     unknown = [reason for reason in accept if reason not in ACCEPTABLE]
     if unknown:
         raise InputError("prepare", "accept", f"{unknown[0]!r} is none of {', '.join(ACCEPTABLE)}")
@@ -158,10 +161,26 @@ def _listed(sources: Sequence[str], corpus: Path) -> Iterator[Source]:
 
 
 def _in_shard(source: Source, part: int, parts: int) -> bool:
-    """Return whether a file belongs to a part; 0 and ``parts`` mean the same one."""
-    name = f"{source.origin}\0{source.path}".encode("utf-8", "surrogateescape")
+    """Return whether a file belongs to a part; 0 and ``parts`` mean the same one.
+
+    Name and size decide, so that it does not matter under which path a machine sees the file.
+    """
+    name = f"{PurePosixPath(source.location).name}\0{source.size_bytes}".encode("utf-8", "surrogateescape")
     digest = hashlib.blake2b(name, digest_size=8).digest()
     return int.from_bytes(digest) % parts == part % parts
+
+
+def _warn_of_missing_shards(corpus: Path) -> None:
+    """Name the parts that no machine has begun, of those that others belong to."""
+    journals = list((corpus / JOURNALS).glob("*-of-*.jsonl"))
+    begun = {path.stem for path in journals}
+    if any(path.stem == "1-of-1" and path.stat().st_size for path in journals):
+        return  # a run over all files; to finish alone opens an empty journal
+    for parts in sorted({int(name.rpartition("-")[2]) for name in begun}):
+        missing_parts = [part for part in range(1, parts + 1) if f"{part}-of-{parts}" not in begun]
+        if missing_parts:
+            names = ", ".join(f"{part}/{parts}" for part in missing_parts)
+            _logger.warning("%s: no journal of shard %s: its files are not in the corpus", corpus, names)
 
 
 @contextmanager

@@ -88,7 +88,8 @@ def _until_one_dies(
                 break
             yield pending.pop(future), result
     finally:
-        executor.shutdown(wait=False, cancel_futures=True)
+        # Work that is under way is not waited for; else the pool is, or its end may meet that of Python.
+        executor.shutdown(wait=not pending, cancel_futures=True)
         if pending:
             for process in set(active_children()) - others:
                 process.terminate()
