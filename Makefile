@@ -10,7 +10,7 @@ SOURCES := pyproject.toml README.md $(shell find drummernet drum_kits configs -t
 KIT_PACKAGES := avldrums.lv2-soundfont fluid-soundfont-gm hydrogen-data hydrogen-drumkits \
 	musescore-general-soundfont sonic-pi-samples
 
-.PHONY: demo test test-slow lint kits learning-curve throughput clean
+.PHONY: demo test test-slow lint kits learning-curve ablations throughput clean
 
 demo: $(VENV)/installed  ## the whole path on generated data: demo/index.html
 	OMP_WAIT_POLICY=passive $(BIN)/drummernet demo --out demo
@@ -36,6 +36,9 @@ kits:  ## the packages whose sounds the sampled kits use
 
 learning-curve: $(VENV)/installed  ## experiments/learning_curve anew, about an hour
 	$(BIN)/python experiments/learning_curve/run.py
+
+ablations: $(VENV)/installed  ## the paper's ablations, sized to the cores; RECORDINGS="mdb:FOLDER …", GROOVES=FOLDER
+	$(BIN)/python experiments/ablations/run.py runs/ablations --recordings $(RECORDINGS) --grooves $(or $(GROOVES),generator)
 
 throughput: $(VENV)/installed  ## speed of a step and of a transcription, as ratios to the committed ones
 	$(BIN)/python experiments/throughput/run.py --again

@@ -56,6 +56,8 @@ def _parser() -> argparse.ArgumentParser:
         _add_render,
         _add_transcribe,
         _add_evaluate,
+        _add_compare,
+        _add_validate,
         _add_export,
         _add_kits,
         _add_bench,
@@ -162,7 +164,7 @@ def _add_transcribe(commands: Any) -> None:
     parser.set_defaults(run=_transcribe)
 
 
-def _add_threshold(parser: argparse.ArgumentParser) -> None:
+def _add_threshold(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--threshold", type=float, help="δ of the picking rule; else the checkpoint's own")
 
 
@@ -185,15 +187,23 @@ def _transcribe(parsed: argparse.Namespace) -> int:
 
 def _add_evaluate(commands: Any) -> None:
     parser = commands.add_parser("evaluate", help="scores on an annotated dataset")
-    parser.add_argument("--dataset", required=True, help="mdb, e-gmd or folder")
+    parser.add_argument("--dataset", required=True, help="smt, mdb, enst, e-gmd or folder")
     parser.add_argument("--root", type=Path, required=True)
+    parser.add_argument("--task", help="DTD, DTP or DTM (full mixes); else the first that the set has")
+    parser.add_argument("--split", help="of a set whose table names splits; else all")
     system = parser.add_mutually_exclusive_group(required=True)
     system.add_argument("--checkpoint", type=Path)
     system.add_argument(
         "--predictions", type=Path, metavar="DIR", help="TRACK.tsv: onset_seconds, tab, label"
     )
-    system.add_argument("--baseline", metavar="NAME", help="onsets: all classes at every onset")
-    _add_threshold(parser)
+    system.add_argument("--baseline", metavar="NAME", help="onsets, nmfd, …; an unknown one lists all")
+    parser.add_argument(
+        "--kits", metavar="LIST", help="of a baseline's templates; groups, names, patterns, with commas"
+    )
+    parser.add_argument("--name", help="what the result calls the system")
+    threshold = parser.add_mutually_exclusive_group()
+    _add_threshold(threshold)
+    threshold.add_argument("--tune-on", metavar="SET:ROOT", help="choose the threshold on another set")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.set_defaults(run=_evaluate)
 
@@ -203,18 +213,48 @@ def _evaluate(parsed: argparse.Namespace) -> int:
     from drummernet.evaluation.report import format_table
     from drummernet.evaluation.systems import evaluate_system
 
-    result = evaluate_system(
-        parsed.dataset,
-        parsed.root,
-        checkpoint=parsed.checkpoint,
-        predictions=parsed.predictions,
-        baseline=parsed.baseline,
-        threshold=parsed.threshold,
-    )
+    options = {k: v for k, v in vars(parsed).items() if k not in ("run", "json", "dataset", "root", "kits")}
+    kits = parsed.kits.split(",") if parsed.kits else None
+    result = evaluate_system(parsed.dataset, parsed.root, kits=kits, **options)
     print(format_table(result))
     if parsed.json:
         write_result(parsed.json, result)
-    return SOME_FAILED if result["unreadable_audio"] else DONE
+    return SOME_FAILED if result["unreadable_audio"] or result["unscored"] else DONE
+
+
+def _add_validate(commands: Any) -> None:
+    parser = commands.add_parser("validate", help="what of an annotated dataset is there and what is not")
+    parser.add_argument("--dataset", required=True, help="smt, mdb, enst, e-gmd or folder")
+    parser.add_argument("--root", type=Path, required=True)
+    parser.add_argument("--task", help="DTD, DTP or DTM (full mixes); else the first that the set has")
+    parser.add_argument("--split", help="of a set whose table names splits; else all")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.set_defaults(run=_validate)
+
+
+def _validate(parsed: argparse.Namespace) -> int:
+    from drummernet.evaluation.datasets import read_dataset
+    from drummernet.evaluation.validation import format_validation, write_validation
+
+    validation = read_dataset(parsed.dataset, parsed.root, parsed.task, parsed.split).validate()
+    print(format_validation(validation))
+    if parsed.json:
+        write_validation(parsed.json, validation)
+    return DONE if validation.is_complete else SOME_FAILED
+
+
+def _add_compare(commands: Any) -> None:
+    parser = commands.add_parser("compare", help="results beside each other and beside published numbers")
+    parser.add_argument("results", nargs="+", type=Path, metavar="RESULT.json", help="from evaluate --json")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.set_defaults(run=_compare)
+
+
+def _compare(parsed: argparse.Namespace) -> int:
+    from drummernet.comparison_page import write_comparison
+
+    print(f"page: {write_comparison(parsed.results, parsed.out)}")
+    return DONE
 
 
 def _add_export(commands: Any) -> None:

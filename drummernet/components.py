@@ -3,6 +3,7 @@
 Component names follow MDB Drums (Southall et al. 2017). K counts ``COMPONENTS``.
 """
 
+import re
 from collections.abc import Sequence
 
 from drummernet.errors import InputError
@@ -90,6 +91,23 @@ MDB_SUBCLASSES: dict[str, str] = {
 }
 """MDB Drums subclass labels to components."""
 
+ROLAND_OTHER_NOTES = (39, 56)
+"""Notes of that module, a clap and a cowbell, that are no component: ``OT``."""
+
+ENST_LABELS: dict[str, str] = {
+    "bd": "KD",
+    **dict.fromkeys(("sd", "sd-", "rs"), "SD"),
+    **{"chh": "CHH", "ohh": "OHH"},
+    **dict.fromkeys(("mt", "lmt", "lt", "ltr", "mtr", "lft"), "TT"),
+    **dict.fromkeys(("c", "c1", "c4"), "CY"),
+    "cs": "SST",
+    **dict.fromkeys(("sticks", "cb", "sweep"), OTHER),
+}
+"""ENST-Drums labels (Gillet & Richard 2006) to components and classes; its cymbals may be numbered beside."""
+
+_ENST_CYMBALS = re.compile("(rc|cr|ch|spl)[0-9]*")
+_ENST_CYMBAL_COMPONENTS = {"rc": "RDC", "cr": "CRC", "ch": "CHC", "spl": "SPC"}
+
 _CLASS_OF = {component: name for name, members in FIVE_CLASSES.items() for component in members}
 
 
@@ -108,6 +126,20 @@ def class_of(label: str) -> str:
         return OTHER
     known = sorted({*MDB_SUBCLASSES, *FIVE_CLASSES, OTHER})
     raise InputError("label", label, f"unknown; known labels are {', '.join(known)}")
+
+
+def enst_label(label: str) -> str:
+    """Return the component or class of an ENST-Drums label.
+
+    Raises:
+        InputError: if the label is unknown.
+    """
+    if label in ENST_LABELS:
+        return ENST_LABELS[label]
+    cymbal = _ENST_CYMBALS.fullmatch(label)
+    if not cymbal:
+        raise InputError("label", label, "is none of ENST-Drums")
+    return _ENST_CYMBAL_COMPONENTS[cymbal[1]]
 
 
 def members_of(name: str, where: object) -> tuple[str, ...]:

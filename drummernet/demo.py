@@ -17,9 +17,10 @@ from matplotlib.figure import Figure
 from drummernet import SAMPLE_RATE
 from drummernet.audio import peak_normalise
 from drummernet.components import THREE_CLASSES
+from drummernet.evaluation.datasets import read_dataset
+from drummernet.evaluation.estimators import TranscriberEstimator
 from drummernet.evaluation.protocol import evaluate, write_result
 from drummernet.evaluation.systems import evaluate_system
-from drummernet.evaluation.transcribers import TranscriberEstimator
 from drummernet.grooves.groove import Groove
 from drummernet.kits.bank import load_bank
 from drummernet.kits.manifest import kit_names, load_kit
@@ -81,7 +82,7 @@ def score_systems(checkpoint: Path, root: Path, out: Path) -> dict[str, dict[str
     untrained = TranscriberEstimator(untrained_like(load_transcriber(checkpoint)), picker)
     results = {
         "trained": evaluate_system("folder", root, checkpoint=checkpoint),
-        "untrained": evaluate("folder", root, "untrained", untrained, threshold=picker.threshold),
+        "untrained": evaluate(read_dataset("folder", root), "untrained", untrained),
         "onsets": evaluate_system("folder", root, baseline="onsets"),
     }
     for name, result in results.items():

@@ -16,15 +16,30 @@ from drummernet.resources import replaced_file
 _STYLE = """
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-h1, h2 { line-height: 1.2; }
+h1, h2, h3 { line-height: 1.2; overflow-wrap: anywhere; }
+p, figcaption { overflow-wrap: anywhere; }
 table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }
 th, td { padding: .3rem .8rem; border-bottom: 1px solid #8884; text-align: right; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; }
+th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: Canvas; }
+th { white-space: normal; vertical-align: bottom; line-height: 1.25; }
+td.long { text-align: left; white-space: normal; min-width: 20rem; font-size: .85rem; line-height: 1.3; }
+td.long:first-child { min-width: 10rem; font-size: 1rem; }
 figure { margin: 1rem 0; overflow-x: auto; }
 figure img { max-width: 100%; background: #fff; }
+figcaption { position: sticky; left: 0; }
+@media (max-width: 40rem) {
+figure img { max-width: none; width: max(100%, 34rem); }
+th, td { padding: .3rem .5rem; }
+th:first-child, td:first-child { white-space: normal; min-width: 6rem; max-width: 9rem; }
+td:first-child { overflow-wrap: anywhere; }
+td.long:first-child { font-size: .85rem; }
+}
 figcaption { font-size: .9rem; opacity: .8; }
 audio { width: 100%; max-width: 32rem; }
 """
+
+_LONG = 40
+"""A cell with more letters than that is broken into lines."""
 
 
 class Page:
@@ -38,9 +53,9 @@ class Page:
         self._title = html.escape(title)
         self._parts: list[str] = []
 
-    def heading(self, text: str) -> None:
-        """Add a heading."""
-        self._parts.append(f"<h2>{html.escape(text)}</h2>")
+    def heading(self, text: str, level: int = 2) -> None:
+        """Add a heading; level 2 is the highest below the title."""
+        self._parts.append(f"<h{level}>{html.escape(text)}</h{level}>")
 
     def text(self, text: str) -> None:
         """Add a paragraph."""
@@ -91,4 +106,5 @@ def figure_png(figure: Figure) -> bytes:
 
 
 def _row(cell: str, values: Sequence[str]) -> str:
-    return "<tr>" + "".join(f"<{cell}>{html.escape(value)}</{cell}>" for value in values) + "</tr>"
+    cells = ((f'{cell} class="long"' if len(value) > _LONG else cell, html.escape(value)) for value in values)
+    return "<tr>" + "".join(f"<{start}>{text}</{cell}>" for start, text in cells) + "</tr>"

@@ -1,6 +1,7 @@
 """Where packaged kits, configs and weights are found, and how outputs are put in place.
 
-The wheel carries the resources inside the package; a checkout keeps them at its top level.
+The wheel carries kits and configs inside the package; a checkout keeps them at its top level. Weights lie
+in the package.
 """
 
 import uuid
@@ -14,11 +15,13 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def resource_folder(kind: str) -> Path:
-    """Return the folder of ``kind`` (``"drum_kits"`` or ``"configs"``).
+    """Return the folder of ``kind`` (``"drum_kits"``, ``"configs"`` or ``"weights"``).
 
     Raises:
         InputError: if neither the installed package nor the checkout holds it.
     """
+    if kind == "weights":
+        return _PACKAGE / kind
     candidates = (_PACKAGE / "_packaged" / kind, _PACKAGE.parent / kind)
     for folder in candidates:
         if folder.is_dir():

@@ -129,6 +129,9 @@ class Synthesizer(nn.Module):
         augmented: How many of each kit, drawn like kits of their own: 64 kB per kit and component in memory,
             times ``VARIANTS`` unless ``takes`` is ``"first"``.
 
+    Attributes:
+        kits: What was asked for.
+
     Raises:
         InputError: if a kit or component is unknown, or a number out of range.
     """
@@ -153,6 +156,7 @@ class Synthesizer(nn.Module):
         self.variants = 1 if takes == "first" else VARIANTS
         self.turns = TURNS if takes == "hit" else 1
         self.components = tuple(components)
+        self.kits = [kits] if isinstance(kits, str) else list(kits)
         # The kits are named by the config, so the checkpoint need not carry their samples.
         bank = load_bank(kits, self.components, one_shot_seconds, level, self.variants)
         if augmentation is not None:

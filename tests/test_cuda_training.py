@@ -77,7 +77,7 @@ def fit(config: str, folder: Path, steps: int, precision: str, out: Path) -> tup
 
 def loss_and_gradient(model: TranscriberTraining, audio: torch.Tensor) -> list[torch.Tensor]:
     activations = model.transcriber(audio)
-    loss = sum(model.objective(audio, activations, 0, range(len(audio))).values())
+    loss = sum(model.objective({"audio": audio, "item": range(len(audio))}, activations, 0).values())
     gradients = torch.autograd.grad(loss, list(model.transcriber.parameters()))
     return [loss.detach().cpu(), torch.cat([g.flatten() for g in gradients]).cpu()]
 

@@ -14,13 +14,19 @@ from drummernet import SAMPLE_RATE
 from drummernet.audio import write_audio
 from drummernet.errors import InputError
 from drummernet.evaluation.baselines import BASELINES
+from drummernet.evaluation.confusion import confusion
+from drummernet.evaluation.curves import THRESHOLDS
+from drummernet.evaluation.datasets import read_dataset
+from drummernet.evaluation.estimators import ActivationEstimator, TranscriberEstimator, Unhearable
+from drummernet.evaluation.example import choose_excerpt
 from drummernet.evaluation.protocol import evaluate, score, write_result
 from drummernet.evaluation.report import format_table
 from drummernet.evaluation.scores import count_matches
-from drummernet.evaluation.tracks import Track, onsets_by_class
-from drummernet.evaluation.transcribers import TranscriberEstimator
+from drummernet.evaluation.systems import evaluate_system
+from drummernet.evaluation.tracks import Recording, Track, onsets_by_class
+from drummernet.score import Beat
 from drummernet.transcriber.contract import Activations, Transcriber
-from drummernet.transcription.picking import DEFAULT_PICKER
+from drummernet.transcription.picking import DEFAULT_PICKER, Picker
 
 CLASSES = ("KD", "SD", "HH")
 
@@ -130,23 +136,24 @@ def test_perfect_predictions_score_1_in_the_documented_json(tmp_path):
         (predictions / f"{name}.tsv").write_text(LINES)
     checkpoint = tmp_path / "weights"
     checkpoint.write_bytes(b"weights")
-    result = evaluate(
-        "folder", tmp_path, "copy", predictions, checkpoint=checkpoint, tuned_on="mdb:m", threshold=0.2
-    )
+    dataset = read_dataset("folder", tmp_path)
+    made_from = {"items": 640, "selected_on": ["folder"]}
+    result = evaluate(dataset, "copy", predictions, checkpoint=checkpoint, provenance=made_from)
     assert result.keys() == {
-        *(
-            "dataset",
-            "root",
-            "system",
-            "checkpoint_sha256",
-            "threshold",
-            "tuned_on",
-            "tracks",
-            "missing_audio",
-        ),
-        *("tolerance_seconds", "per_track", "track_mean", "pooled", "left_out", "paper_convention"),
-        *("at_20_ms", "five_classes", "cpu_seconds_per_audio_second", "side_sticks", "unreadable_audio"),
+        *("dataset", "root", "task", "split", "system", "checkpoint_sha256", "items_seen", "provenance"),
+        *("development", "threshold", "tuned_on", "tracks", "missing_audio", "unreadable_audio", "unscored"),
+        *("problems", "audio_seconds", "side_sticks", "tolerance_seconds", "per_track", "track_mean"),
+        *("pooled", "intervals", "left_out", "paper_convention", "at_20_ms", "five_classes"),
+        *("threshold_curve", "confusion", "example", "cpu_seconds_per_audio_second"),
     }
+    assert (result["dataset"], result["task"], result["split"]) == ("folder", "DTP", None)
+    assert (result["items_seen"], result["development"]) == (640, ["folder"])
+    assert result["provenance"] == made_from
+    assert result["audio_seconds"] == 2
+    assert result["threshold_curve"] is result["threshold"] is result["tuned_on"] is None
+    assert result["example"]["activations"] is result["example"]["rate_hz"] is None
+    assert result["example"]["picks"] == result["example"]["reference"]
+    assert result["intervals"]["pooled"] == {key: [1, 1] for key in (*CLASSES, "mean")}
     assert (result["tracks"], result["missing_audio"], result["side_sticks"]) == (2, ["z"], 2)
     assert result["checkpoint_sha256"] == hashlib.sha256(b"weights").hexdigest()
     assert result["cpu_seconds_per_audio_second"] is None
@@ -160,16 +167,30 @@ def test_perfect_predictions_score_1_in_the_documented_json(tmp_path):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["result.json"]
 
 
-def test_the_table_says_what_was_left_out(tmp_path):
+def test_the_table_says_what_was_left_out(tmp_path, caplog):
     folder_dataset(tmp_path, {"x": LINES, "y": "0.1 KD\n0.4 SD\n", "z": "0.1 KD\n"}, silent=("z",))
-    result = evaluate("folder", tmp_path, "nothing", lambda path: {}, threshold=0.25)
+    (tmp_path / "annotations" / "w.txt").write_text("0.1 XX\n")
+    heard = Clicks(Picker(threshold=0.25))
+    heard.activations = lambda recording: {}
+    result = evaluate(read_dataset("folder", tmp_path), "nothing", heard, tuned_on="mdb:m")
     table = format_table(result)
     rows = {line.split()[0]: line for line in table.splitlines()}
     assert rows["HH"].split() == ["HH", *["0.000"] * 9, "1", "tracks"]
     assert "missing audio: z" in table
     assert "side sticks (scored in no class): 1" in table
-    assert "threshold 0.25, tuned on nothing" in table
-    assert "2 tracks, tolerance 50 ms" in rows["nothing"]
+    assert "threshold 0.25, tuned on mdb:m" in table
+    assert "development: chosen on mdb" in table
+    assert "nothing on folder, DTP: 2 tracks, tolerance 50 ms" in rows["nothing"]
+    assert "mean F1, 95% interval over tracks: track mean 0.000 to 0.000, pooled 0.000 to 0.000" in table
+    assert "warning: fewer than 10 tracks" in table
+    assert "only 2 tracks" in caplog.text
+    assert "problems of the set: 1\n  " in table
+    assert "XX" in table
+    on_itself = {**result, "development": ["folder"], "problems": list("abcdefg"), "tracks": 10}
+    table = format_table(on_itself)
+    assert "nothing on folder, DTP (development): 10 tracks" in table
+    assert "  e\n  and 2 more" in table
+    assert "warning" not in table
 
 
 def test_unreadable_audio_is_named_and_the_rest_is_scored(tmp_path, caplog):
@@ -177,12 +198,13 @@ def test_unreadable_audio_is_named_and_the_rest_is_scored(tmp_path, caplog):
     (tmp_path / "audio" / "y.wav").write_text("this is no audio")
     heard = []
 
-    def system(path: Path) -> dict[str, np.ndarray]:
-        heard.append(path.name)
+    def system(recording: Recording) -> dict[str, np.ndarray]:
+        heard.append(len(recording.audio))
         return estimate(KD=[0.1])
 
-    result = evaluate("folder", tmp_path, "kick", system)
-    assert heard == ["x.wav"]
+    result = evaluate(read_dataset("folder", tmp_path), "kick", system)
+    assert heard == [SAMPLE_RATE]
+    assert result["unreadable_audio"] == ["y"]
     assert (result["tracks"], result["missing_audio"]) == (1, ["y"])
     assert "y.wav" in caplog.text
     assert result["pooled"]["KD"]["f1"] == 1
@@ -192,11 +214,11 @@ def test_unreadable_audio_is_named_and_the_rest_is_scored(tmp_path, caplog):
 def test_what_the_system_raises_is_not_blamed_on_the_audio(tmp_path):
     folder_dataset(tmp_path, {"x": LINES, "y": LINES})
 
-    def broken(path: Path) -> dict[str, np.ndarray]:
+    def broken(recording: Recording) -> dict[str, np.ndarray]:
         raise InputError("weights", "activations", "not finite")
 
     with pytest.raises(InputError, match="weights"):
-        evaluate("folder", tmp_path, "broken", broken)
+        evaluate(read_dataset("folder", tmp_path), "broken", broken)
 
 
 class Envelope(Transcriber):
@@ -223,7 +245,8 @@ def test_a_transcriber_is_scored_by_its_class_sums(tmp_path):
     write_audio(tmp_path / "audio" / "x.wav", audio)
     lines = [f"{t:.3f} HH\n{t + 0.2:.3f} KD\n" for t in hats]
     folder_dataset(tmp_path, {"x": "".join(lines)}, silent=("x",))
-    result = evaluate("folder", tmp_path, "envelope", TranscriberEstimator(Envelope(), DEFAULT_PICKER))
+    dataset = read_dataset("folder", tmp_path)
+    result = evaluate(dataset, "envelope", TranscriberEstimator(Envelope(), DEFAULT_PICKER))
     (counts,) = result["per_track"]
     for name in ("KD", "HH"):
         assert [counts[name][n] for n in ("tp", "fp", "fn")] == [len(hats), 0, 0]
@@ -233,7 +256,7 @@ def test_a_transcriber_is_scored_by_its_class_sums(tmp_path):
 def test_nothing_to_score_is_an_error(tmp_path):
     folder_dataset(tmp_path, {"x": LINES}, silent=("x",))
     with pytest.raises(InputError, match="none of 1 tracks"):
-        evaluate("folder", tmp_path, "kick", lambda path: {})
+        evaluate(read_dataset("folder", tmp_path), "kick", lambda recording: {})
 
 
 def test_onset_baseline_claims_every_class_at_every_click(tmp_path):
@@ -243,10 +266,168 @@ def test_onset_baseline_claims_every_class_at_every_click(tmp_path):
     for onset in clicks:
         start = round(onset * SAMPLE_RATE)
         audio[start : start + 800] = rng.uniform(-1, 1, 800) * np.exp(-np.arange(800) / 150)
-    write_audio(tmp_path / "clicks.wav", audio)
-    claimed = BASELINES["onsets"](tmp_path / "clicks.wav")
+    onset_baseline = BASELINES["onsets"].make(None)
+    claimed = onset_baseline(Recording(audio.astype(np.float32)))
     assert tuple(claimed) == CLASSES
     for onsets_seconds in claimed.values():
         np.testing.assert_allclose(onsets_seconds, clicks, atol=0.03)
-    write_audio(tmp_path / "silence.wav", np.zeros(SAMPLE_RATE))
-    assert all(len(onsets) == 0 for onsets in BASELINES["onsets"](tmp_path / "silence.wav").values())
+    silence = Recording(np.zeros(SAMPLE_RATE, np.float32))
+    assert all(len(onsets) == 0 for onsets in onset_baseline(silence).values())
+    with pytest.raises(InputError, match="kits: 'onsets' takes none, got test"):
+        BASELINES["onsets"].make(["test"])
+
+
+class Clicks(ActivationEstimator):
+    """Hears a kick where the sound is above zero and a snare where it is below, by their size."""
+
+    rate_hz = 1_000.0
+
+    def __init__(self, picker: Picker = DEFAULT_PICKER) -> None:
+        self.picker = picker
+        self.heard: list[int] = []
+
+    def activations(self, recording: Recording) -> dict[str, np.ndarray]:
+        self.heard.append(len(recording.audio))
+        steps = recording.audio[: len(recording.audio) // 16 * 16].reshape(-1, 16)
+        return {"KD": steps.max(axis=1), "SD": -steps.min(axis=1)}
+
+
+def clicked_dataset(root: Path, sizes: dict[str, list[tuple[float, float]]], lines: dict[str, str]) -> None:
+    """Write tracks of 12 s with clicks (onset in seconds, size) and their annotations."""
+    folder_dataset(root, lines, silent=tuple(lines))
+    for name, clicks in sizes.items():
+        audio = np.zeros(12 * SAMPLE_RATE)
+        for onset_seconds, size in clicks:
+            audio[round(onset_seconds * SAMPLE_RATE)] = size
+        write_audio(root / "audio" / f"{name}.wav", audio)
+
+
+def test_the_curve_over_thresholds_is_that_of_each_threshold(tmp_path):
+    sizes = {"x": [(1, 0.9), (2, 0.5), (3, 0.31), (4, -0.3)], "y": [(5, 0.72), (6, 0.4)]}
+    clicked_dataset(tmp_path, sizes, {"x": "1 KD\n2 KD\n4 SD\n", "y": "5 KD\n"})
+    dataset, system = read_dataset("folder", tmp_path), Clicks()
+    result = evaluate(dataset, "clicks", system)
+    assert len(system.heard) == 2
+    curve = {point["threshold"]: point["pooled"] for point in result["threshold_curve"]}
+    assert tuple(curve) == THRESHOLDS
+    assert curve[0.2] == result["pooled"]
+    # A click of one step among 201 is above their mean by 200/201 of its size. Kicks: 3 of 3 found and 2
+    # invented; 3 and 1; 2 and 0; 2 and 0; 1 and 0; none.
+    f1 = {t: round(curve[t]["KD"]["f1"], 12) for t in (0.02, 0.35, 0.45, 0.6, 0.8, 0.95)}
+    assert f1 == pytest.approx({0.02: 6 / 8, 0.35: 6 / 7, 0.45: 1, 0.6: 4 / 5, 0.8: 1 / 2, 0.95: 0})
+    for threshold in (0.05, 0.5):
+        other = evaluate(dataset, "clicks", Clicks(Picker(threshold=threshold)))
+        assert other["pooled"] == curve[threshold]
+        assert other["threshold"] == threshold
+
+
+def test_what_is_heard_where_something_else_is_played():
+    tracks = [track("a", KD=[1, 2, 3], SD=[2, 4], HH=[1, 2], TT=[5], OT=[6]), track("b", KD=[1])]
+    estimates = {
+        "a": estimate(
+            KD=[1, 2, 4.03],  # two found, one at a snare
+            SD=[1.01, 2.02, 5, 5.04, 7],  # one found; at kick and hat; two at one tom; one at nothing
+            HH=[1, 1.04, 6.01],  # one found; a second one there: at the kick; at something else
+            CY=[9],
+        ),
+        "b": {},
+    }
+    result = confusion(tracks, estimates)
+    assert result["hits"] == {"KD": 4, "SD": 2, "HH": 2, "TT": 1, "CY": 0, "OT": 1}
+    heard = {(played, name): n for played, row in result["heard"].items() for name, n in row.items() if n > 0}
+    assert heard == {
+        **{("KD", "KD"): 2, ("KD", "SD"): 1, ("KD", "HH"): 1},
+        **{("SD", "KD"): 1, ("SD", "SD"): 1},
+        **{("HH", "SD"): 1, ("HH", "HH"): 1},
+        **{("TT", "SD"): 1, ("OT", "HH"): 1},
+        **{("nothing", "SD"): 1, ("nothing", "CY"): 1},
+    }
+
+
+def test_the_example_is_the_same_whatever_the_system(tmp_path):
+    lines = {"a": "1 KD\n", "b": "1 HH\n3.9 KD\n5.13 SD\n6.5 KD\n11.2 KD\n", "c": "1 KD\n2 SD\n3 HH\n"}
+    sizes = {name: [(1, 0.5), (5.13, -0.8), (6.5, 0.4), (11.2, 0.9)] for name in lines}
+    sizes["c"] = [(5.2, 0.7)]
+    clicked_dataset(tmp_path, sizes, {**lines, "A": lines["c"]})  # the last has no audio
+    dataset = read_dataset("folder", tmp_path)
+    found = evaluate(dataset, "clicks", Clicks())["example"]
+    # A third of 12 s is 4 s; the next hit is the snare, from 50 ms before which it is rounded down.
+    assert (found["track"], found["start_seconds"], found["duration_seconds"]) == ("b", 5, 6)
+    assert found["reference"] == {"KD": [6.5], "SD": [5.13], "HH": [], "TT": [], "CY": []}
+    assert found["picks"] == found["reference"]
+    assert found["rate_hz"] == 100
+    assert {name: len(values) for name, values in found["activations"].items()} == {"KD": 600, "SD": 600}
+    kicks, snares = (np.array(found["activations"][name]) for name in ("KD", "SD"))
+    assert (kicks[150], snares[13]) == (pytest.approx(0.4, abs=6e-4), pytest.approx(0.8, abs=6e-4))
+    assert kicks.sum() == pytest.approx(0.4, abs=6e-4)
+    other = evaluate(dataset, "kick", lambda recording: estimate(KD=[5.0, 10.99, 11.0]))["example"]
+    assert (other["start_seconds"], other["picks"]["KD"]) == (5, [5.0, 10.99])
+    assert other["activations"] is other["rate_hz"] is None
+
+
+def test_the_example_takes_what_there_is(tmp_path):
+    assert choose_excerpt([track("a", KD=[1])]) is None  # no audio
+    clicked_dataset(tmp_path, {"x": [], "y": []}, {"x": "", "y": "0.02 CY\n"})
+    excerpt = choose_excerpt(read_dataset("folder", tmp_path).tracks)
+    assert excerpt is not None
+    assert (excerpt.track.name, excerpt.start_seconds) == ("y", 0)  # no hit after a third: the first one
+
+
+def test_a_recording_that_a_system_cannot_hear_is_listed_with_the_reason(tmp_path):
+    folder_dataset(tmp_path, {"x": LINES, "y": LINES})
+    (tmp_path / "beats").mkdir()
+    (tmp_path / "beats" / "y.txt").write_text("0.1 1\n0.3 2\n")
+
+    def needs_beats(recording: Recording) -> dict[str, np.ndarray]:
+        if recording.beats is None:
+            raise Unhearable("recording", "beats", "none are annotated")
+        return estimate(KD=[0.1])
+
+    result = evaluate(read_dataset("folder", tmp_path), "beats", needs_beats)
+    assert result["unscored"] == ["x: recording: beats: none are annotated"]
+    assert [row["track"] for row in result["per_track"]] == ["y"]
+    assert (result["missing_audio"], result["unreadable_audio"]) == ([], [])
+    assert result["audio_seconds"] == 1
+    assert result["example"] is None  # its track is the first, x
+    assert "not scored: 1\n  x: recording" in format_table(result)
+
+
+def test_a_transcriber_that_hears_beats_is_given_them(monkeypatch):
+    given = []
+
+    def activations_of(transcriber: Transcriber, audio: np.ndarray, beats: tuple) -> np.ndarray:
+        given.append(beats)
+        return np.zeros((len(transcriber.components), 9), np.float32)
+
+    monkeypatch.setattr("drummernet.evaluation.estimators.activations_of_audio", activations_of)
+    system = TranscriberEstimator(Envelope(), DEFAULT_PICKER)
+    system(Recording(np.zeros(9, np.float32)))
+    system.transcriber.hears_beats = True
+    with pytest.raises(Unhearable, match="none are annotated"):
+        system(Recording(np.zeros(9, np.float32)))
+    beats = (Beat(0.5, 1),)
+    system(Recording(np.zeros(9, np.float32), beats))
+    assert given == [(), beats]
+
+
+def test_classes_are_picked_from_normalised_sums(monkeypatch):
+    values = np.zeros((4, 600), np.float32)
+    values[1, 100] = 0.3  # the largest of the sum: 0.3 + 0.3
+    values[2, 100] = 0.3
+    values[1, 300] = 0.1  # 1/6 of it: below the threshold, though 1/3 of its own component
+    values[2, 450] = 0.15
+    values[0, 50] = 0.009  # guarded: 0.18
+    monkeypatch.setattr("drummernet.evaluation.estimators.activations_of_audio", lambda *_, **__: values)
+    onsets = TranscriberEstimator(Envelope(), Picker())(Recording(np.zeros(9, np.float32)))
+    np.testing.assert_allclose(onsets["HH"], [0.8, 3.6])
+    assert onsets["KD"].size == onsets["SD"].size == 0
+
+
+def test_a_result_is_called_as_asked_and_says_what_a_baseline_is(tmp_path):
+    folder_dataset(tmp_path, {"x": LINES})
+    result = evaluate_system("folder", tmp_path, baseline="onsets", name="librosa", task="DTD")
+    assert (result["system"], result["task"]) == ("librosa", "DTD")
+    assert "McFee" in result["provenance"]["paper"]
+    assert (result["development"], result["items_seen"]) == ([], None)
+    with pytest.raises(InputError, match="kits: test: only baselines"):
+        evaluate_system("folder", tmp_path, predictions=tmp_path, kits=["test"])

@@ -30,6 +30,8 @@ ROOMS = (
     "pages",
     "corpus_page",
     "kit_pages",
+    "comparison_pictures",
+    "comparison_page",
     "bench",
     "demo",
     "cli",

@@ -62,7 +62,8 @@ def gradient(model: TranscriberTraining, loss: torch.Tensor) -> dict[str, torch.
 def fast_loss(
     model: TranscriberTraining, stems: torch.Tensor, activations: Activations | None = None
 ) -> torch.Tensor:
-    terms = model.objective(stems, activations or model.transcriber(stems), 0, range(len(stems)))
+    batch = {"audio": stems, "item": range(len(stems))}
+    terms = model.objective(batch, activations or model.transcriber(stems), 0)
     return torch.stack(list(terms.values())).sum()
 
 

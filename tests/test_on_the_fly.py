@@ -14,6 +14,7 @@ from drummernet.errors import InputError
 from drummernet.hits import Hit, write_midi
 from drummernet.stems.augmentation import Augmentation
 from drummernet.stems.on_the_fly import RenderedCrops
+from drummernet.training.data import collated
 
 
 def _kit(folder: Path, **sounds: np.ndarray) -> str:
@@ -32,7 +33,7 @@ def test_items_are_crops_with_a_peak_of_one() -> None:
     crops = RenderedCrops("generator", ["test"], seed=3, crop_seconds=1.5, augmentation=Augmentation())
     for n in (0, 7, 2**40):
         item = crops[n]
-        assert set(item) == {"audio", "item"}
+        assert set(item) == {"audio", "item", "hits", "beats"}
         assert item["item"] == n
         assert item["audio"].shape == (24_000,)
         assert item["audio"].dtype == torch.float32
@@ -52,10 +53,12 @@ def test_an_item_depends_on_seed_and_number_alone() -> None:
 
 def test_a_loader_with_processes_gives_the_same_items() -> None:
     crops = RenderedCrops("generator", ["test"], seed=1, crop_seconds=0.5)
-    loader = DataLoader(crops, batch_sampler=[[5, 6], [7, 8]], num_workers=2)
+    loader = DataLoader(crops, batch_sampler=[[5, 6], [7, 8]], num_workers=2, collate_fn=collated)
     batches = list(loader)
     assert [batch["item"].tolist() for batch in batches] == [[5, 6], [7, 8]]
     torch.testing.assert_close(batches[1]["audio"][0], crops[7]["audio"], rtol=0, atol=0)
+    assert [len(hits) for hits in batches[1]["hits"]] == [len(crops[n]["hits"]) for n in (7, 8)]
+    assert batches[0]["beats"] == [crops[n]["beats"] for n in (5, 6)]
 
 
 def test_hits_are_where_the_crop_has_them(tmp_path: Path) -> None:

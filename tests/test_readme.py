@@ -47,7 +47,8 @@ def prepare(folder: Path) -> None:
     for name in ("groove/a.mid", "e-gmd/x.mid"):
         write_midi(folder / name, hits)
     write_tsv(folder / "hits" / "x.tsv", hits)
-    for name in ("test/annotations/x.txt", "MDB Drums/annotations/class/MusicDelta_Rock_class.txt"):
+    rock = "MDB Drums/annotations/{0}/MusicDelta_Rock_{0}.txt"
+    for name in ("test/annotations/x.txt", rock.format("class"), rock.format("subclass")):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("0.5\tKD\n1.0\tSD\n", encoding="utf-8")
     table = "midi_filename,audio_filename,duration,split\na.mid,,2.5,train\n"

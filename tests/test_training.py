@@ -69,7 +69,9 @@ def test_gradients_reach_the_first_convolution_and_equal_finite_differences(draw
     weight = transcriber.unet.encoder.first.weight
 
     def loss() -> torch.Tensor:
-        return torch.stack(list(objective(stems, transcriber(stems), 0, [4, 5]).values())).sum()
+        return torch.stack(
+            list(objective({"audio": stems, "item": [4, 5]}, transcriber(stems), 0).values())
+        ).sum()
 
     loss().backward()
     gradient = weight.grad.clone()
@@ -309,10 +311,16 @@ def test_statistics_of_known_activations():
 
 
 CONFIGS = resource_folder("configs")
+BASELINES = set(CONFIGS.glob("baselines/*"))
 
 
 @pytest.mark.parametrize(
-    "config", [p.relative_to(CONFIGS).as_posix() for p in sorted(CONFIGS.rglob("*.yaml"))]
+    "config",
+    [
+        p.relative_to(CONFIGS).as_posix()
+        for p in sorted(CONFIGS.rglob("*.yaml"))
+        if p.parent.name != "baselines"
+    ],
 )
 def test_every_config_trains_a_step(config, stems, tmp_path):
     configs = ["--config", config]
@@ -320,7 +328,9 @@ def test_every_config_trains_a_step(config, stems, tmp_path):
         configs = ["--config", "paper", *configs]
     small = ["--data.batch_size", "2", "--trainer.max_steps", "1", "--trainer.log_every_n_steps", "1"]
     quiet = ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
-    paths = ["--data.corpus", str(stems), "--trainer.default_root_dir", str(tmp_path)]
+    paths = ["--trainer.default_root_dir", str(tmp_path)]
+    if config != "supervised.yaml":  # which renders its crops
+        paths += ["--data.corpus", str(stems)]
     train([*configs, *small, *quiet, *paths])
     assert any(tmp_path.rglob("metrics.csv"))
     adam = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["optimizer_states"][0]

@@ -5,16 +5,23 @@ import pytest
 import torch
 from plain_unet import plain_encoder
 
-from drummernet.components import FIVE_CLASSES
 from drummernet.errors import InputError
+from drummernet.evaluation.estimators import TranscriberEstimator
+from drummernet.evaluation.tracks import Recording
 from drummernet.training.recipe import build_model, read_recipe
-from drummernet.transcriber.checkpoint import ENTRY, load_transcriber
+from drummernet.transcriber.checkpoint import (
+    ENTRY,
+    PROVENANCE_ENTRY,
+    export_weights,
+    load_provenance,
+    load_transcriber,
+)
 from drummernet.transcriber.gates import SoftmaxGates, SparsemaxGates, block_steps_of
 from drummernet.transcriber.recurrent import ConvolutionHead, PaperRecurrent, ReleaseRecurrent
 from drummernet.transcriber.spectral import SpectralTranscriber
 from drummernet.transcriber.unet import PaperUnet, ReleaseUnet
 from drummernet.transcriber.wave import WaveTranscriber
-from drummernet.transcription.picking import Picker, class_onsets, component_hits
+from drummernet.transcription.picking import Picker, component_hits
 
 
 def parameters(module: torch.nn.Module) -> int:
@@ -159,7 +166,7 @@ def test_gradients_reach_the_first_convolution():
         assert transcriber.unet.encoder.first.weight.grad.abs().max() > 0
 
 
-def test_three_classes_are_heard_scored_and_written(tmp_path):
+def test_three_classes_are_heard_scored_and_written(tmp_path, monkeypatch):
     """A transcriber of classes is trained, saved, scored by class and written as the usual component."""
     model = build_model(read_recipe(["paper", "ablations/three_classes"]))
     transcriber = model.transcriber
@@ -176,13 +183,27 @@ def test_three_classes_are_heard_scored_and_written(tmp_path):
     assert load_transcriber(tmp_path / "last.ckpt").components == ("KD", "SD", "HH")
     values = np.zeros((3, 2_000), np.float32)
     values[2, 500] = values[0, 900] = 1
-    onsets = class_onsets(values, transcriber.components, FIVE_CLASSES, 1_000.0, 0.0, Picker())
+    monkeypatch.setattr("drummernet.evaluation.estimators.activations_of_audio", lambda *_, **__: values)
+    onsets = TranscriberEstimator(transcriber, Picker())(Recording(np.zeros(32_000, np.float32)))
     assert {name: found.tolist() for name, found in onsets.items() if len(found)} == {
         "KD": [0.9],
         "HH": [0.5],
     }
     hits = component_hits(values, transcriber.components, 1_000.0, 0.0, Picker())
     assert [(hit.onset_seconds, hit.component) for hit in hits] == [(0.5, "CHH"), (0.9, "KD")]
+
+
+def test_provenance_is_carried_from_the_checkpoint_to_the_weights(tmp_path):
+    transcriber = small()
+    state = {f"transcriber.{name}": tensor for name, tensor in transcriber.state_dict().items()}
+    checkpoint = {ENTRY: transcriber.describe(), "state_dict": state}
+    provenance = {"objective": "cycle", "kits": ["synthesizer"], "items": 4_096, "selected_on": ["mdb"]}
+    torch.save(checkpoint, tmp_path / "older.ckpt")
+    torch.save({**checkpoint, PROVENANCE_ENTRY: provenance}, tmp_path / "last.ckpt")
+    for name, expected in (("older", None), ("last", provenance)):
+        export_weights(tmp_path / f"{name}.ckpt", tmp_path / f"{name}.safetensors")
+        assert load_provenance(tmp_path / f"{name}.ckpt") == expected
+        assert load_provenance(tmp_path / f"{name}.safetensors") == expected
 
 
 def test_components_that_do_not_fit_are_named():

@@ -148,7 +148,6 @@ class Broken(Loudness):
 @pytest.mark.parametrize(
     ("transcriber", "message"),
     [
-        (Loudness(48), "Loudness: hop_samples: 48 does not divide 1024"),
         (Loudness(64, 4080), "Loudness: start_sample: 4080 is no multiple of the hop, 64"),
         (Loudness(16, 16_400), "Loudness: activations: cover samples 16400 to 114672 of 131072"),
         (Broken(16), "Broken: activations: not finite"),

@@ -9,7 +9,7 @@ import torch
 
 from drummernet.bench.machine import Stopwatch, describe_machine, device_of, peak_memory_bytes
 from drummernet.bench.material import batch_of_stems
-from drummernet.bench.step import WARM_UP_STEPS, similarity_stages, timed_stages
+from drummernet.bench.step import WARM_UP_STEPS, reconstruction_of, similarity_stages, timed_stages
 from drummernet.similarity.onset_spectrum import OnsetSpectrumSimilarity
 from drummernet.training.recipe import build_model, read_recipe
 
@@ -42,7 +42,7 @@ def bench_similarity(
     """
     place = device_of(device, threads, repeats)
     stems = batch_of_stems(batch, seconds, corpus).to(place)
-    similarity = build_model(read_recipe(configs)).objective.similarity.to(place)
+    similarity = reconstruction_of(build_model(read_recipe(configs))).similarity.to(place)
     passes = [_pass(similarity, stems) for _ in range(WARM_UP_STEPS + repeats)][WARM_UP_STEPS:]
     parts = {name: median(part[name] for part in passes) for name in passes[0]}
     return {

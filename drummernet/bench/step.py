@@ -15,6 +15,7 @@ from drummernet.bench.yardstick import Yardstick
 from drummernet.errors import InputError
 from drummernet.similarity.onset_spectrum import OnsetSpectrumSimilarity
 from drummernet.training.module import TranscriberTraining
+from drummernet.training.objectives import Reconstruction
 from drummernet.training.recipe import build_model, read_recipe
 from drummernet.transcriber.contract import Stage
 from drummernet.transcriber.wave import WaveTranscriber
@@ -51,7 +52,8 @@ class Step:
         """Take a step; return its loss."""
         with self._autocast():
             activations = self.model.transcriber(self.stems)
-            terms = self.model.objective(self.stems, activations, 0, range(len(self.stems)))
+            batch = {"audio": self.stems, "item": range(len(self.stems))}
+            terms = self.model.objective(batch, activations, 0)
             loss = torch.stack(list(terms.values())).sum()
         loss.backward()
         self._optimise()
@@ -68,7 +70,7 @@ class Step:
 
     def _stages(self, parts: dict[str, float], watch: Stopwatch) -> dict[str, Stage]:
         """Return the parts of the step in their order; time those that see the stems alone."""
-        transcriber, objective = self.model.transcriber, self.model.objective
+        transcriber, objective = self.model.transcriber, reconstruction_of(self.model)
         samples = self.stems.shape[1]
         if isinstance(transcriber, WaveTranscriber):
             stages = transcriber.stages(samples)
@@ -160,7 +162,7 @@ def bench_step(
         What ``bench step`` writes as JSON. Seconds of parts are CPU seconds on a CPU, else wall seconds.
 
     Raises:
-        InputError: if an argument or the corpus cannot be used.
+        InputError: if an argument or the corpus cannot be used, or the objective is no reconstruction.
     """
     if precision not in PRECISIONS:
         raise InputError("bench", "precision", f"{precision!r} is none of {', '.join(PRECISIONS)}")
@@ -169,6 +171,7 @@ def bench_step(
     recipe = read_recipe(configs)
     torch.manual_seed(0)
     model = build_model(recipe).to(place)
+    reconstruction_of(model)
     step = Step(model, stems, recipe.content["trainer"].get("gradient_clip_val"), precision)
     for _ in range(WARM_UP_STEPS):
         step.whole()
@@ -213,6 +216,17 @@ def _alternate(step: Step, repeats: int) -> dict[str, float]:
         figures["yardstick_cpu_seconds"] = median(yards)
         figures["yardsticks_per_step"] = median(cpu) / median(yards)
     return figures
+
+
+def reconstruction_of(model: TranscriberTraining) -> Reconstruction:
+    """Return the objective, whose parts are measured.
+
+    Raises:
+        InputError: if it is another one.
+    """
+    if not isinstance(model.objective, Reconstruction):
+        raise InputError("bench", "config", f"measures Reconstruction, not {type(model.objective).__name__}")
+    return model.objective
 
 
 def parameters_of(model: TranscriberTraining) -> dict[str, int]:

@@ -2,88 +2,90 @@
 
 import hashlib
 import json
-import logging
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from drummernet import SAMPLE_RATE
-from drummernet.audio import read_audio
 from drummernet.components import FIVE_CLASSES, THREE_CLASSES
 from drummernet.errors import InputError
+from drummernet.evaluation.confusion import confusion
+from drummernet.evaluation.datasets import Dataset
+from drummernet.evaluation.estimators import ActivationEstimator, Estimator
+from drummernet.evaluation.example import choose_excerpt, example, header_seconds
+from drummernet.evaluation.hearing import Heard, hear
 from drummernet.evaluation.predictions import read_predictions
-from drummernet.evaluation.readers import read_dataset
-from drummernet.evaluation.scores import count_classes, left_out, pooled, track_mean
+from drummernet.evaluation.scores import (
+    FINE_TOLERANCE_SECONDS,
+    TOLERANCE_SECONDS,
+    count_classes,
+    left_out,
+    pooled,
+    track_mean,
+)
+from drummernet.evaluation.statistics import intervals, warn_of_few
 from drummernet.evaluation.tracks import ClassOnsets, Track
 from drummernet.resources import replaced_file
 
-_log = logging.getLogger(__name__)
-
-Estimator = Callable[[Path], ClassOnsets]
-"""A system: from an audio file to onsets per class. It never sees the reference."""
-
-TOLERANCE_SECONDS = 0.050
-FINE_TOLERANCE_SECONDS = 0.020
-
 
 def evaluate(
-    dataset: str,
-    root: Path,
+    dataset: Dataset,
     system: str,
     estimates: Estimator | Path,
     *,
     checkpoint: Path | None = None,
-    threshold: float | None = None,
     tuned_on: str | None = None,
+    provenance: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Score a system on a dataset.
 
     Args:
-        dataset: A name in :data:`drummernet.evaluation.readers.READERS`.
-        root: The dataset's folder.
+        dataset: The recordings and their annotations.
         system: What the result calls the system.
         estimates: The system, or a folder of its predictions. A track without audio is scored only
-            from predictions; one whose audio cannot be decoded is named in the log and not scored.
+            from predictions; one whose audio cannot be decoded, or that lacks what the system needs, is
+            named in the log and not scored.
         checkpoint: The system's weights, of which the result keeps the hash.
-        threshold: The system's threshold, if it has one.
         tuned_on: ``"SET:ROOT"`` that the threshold was chosen on.
+        provenance: What the system was made from, as in
+            :func:`drummernet.transcriber.checkpoint.load_provenance`.
 
     Returns:
-        The content of the JSON file: provenance, then :func:`score`. ``missing_audio`` names the tracks
-        whose audio is absent or unreadable, ``unreadable_audio`` the latter alone;
-        ``cpu_seconds_per_audio_second`` is None for predictions.
+        The content of the JSON file: what was scored and what not, then :func:`score`. ``missing_audio``
+        names the tracks whose audio is absent or unreadable, ``unreadable_audio`` the latter alone,
+        ``unscored`` those that the system cannot hear, with the reason. ``cpu_seconds_per_audio_second`` is
+        None for predictions, and ``threshold_curve`` for whatever has no threshold.
 
     Raises:
-        InputError: if the dataset or the predictions cannot be read, if no track can be scored, or what the
-            system raises.
+        InputError: if the predictions cannot be read, if no track can be scored, or what the system raises.
     """
-    tracks = read_dataset(dataset, root)
-    missing_audio = [track.name for track in tracks if track.audio_path is None]
-    unreadable: list[str] = []
-    cost = None
+    tracks = dataset.tracks
+    excerpt = choose_excerpt(tracks)
     if isinstance(estimates, Path):
-        onsets = read_predictions(estimates, tracks)
+        heard = Heard(onsets=read_predictions(estimates, tracks))
     else:
-        onsets, unreadable, cost = _run(estimates, tracks)
-        missing_audio = sorted([*missing_audio, *unreadable])
-    scored = [track for track in tracks if track.name in onsets]
+        heard = hear(estimates, tracks, excerpt)
+    scored = [track for track in tracks if track.name in heard.onsets]
     if not scored:
-        raise InputError(root, "audio", f"none of {len(tracks)} tracks can be scored")
+        raise InputError(dataset.root, "audio", f"none of {len(tracks)} tracks can be scored")
+    warn_of_few(len(scored))
+    if excerpt and excerpt.track not in scored:
+        excerpt = None
+    absent = [track.name for track in tracks if track.audio_path is None]
     return {
-        "dataset": dataset,
-        "root": str(root),
-        "system": system,
-        "checkpoint_sha256": _sha256(checkpoint) if checkpoint else None,
-        "threshold": threshold,
-        "tuned_on": tuned_on,
+        **_what(dataset, system, estimates, checkpoint, tuned_on, provenance),
         "tracks": len(scored),
-        "missing_audio": missing_audio,
-        "unreadable_audio": unreadable,
+        "missing_audio": sorted([*absent, *heard.unreadable]),
+        "unreadable_audio": heard.unreadable,
+        "unscored": heard.unscored,
+        "problems": list(dataset.problems),
+        "audio_seconds": heard.audio_seconds or sum(header_seconds(track) or 0.0 for track in scored),
         "side_sticks": sum(track.side_sticks for track in scored),
-        **score(scored, onsets),
-        "cpu_seconds_per_audio_second": cost,
+        **score(scored, heard.onsets),
+        "threshold_curve": heard.threshold_curve,
+        "confusion": confusion(scored, heard.onsets),
+        "example": example(excerpt, heard.onsets[excerpt.track.name], heard.excerpt) if excerpt else None,
+        "cpu_seconds_per_audio_second": heard.cost,
     }
 
 
@@ -95,19 +97,25 @@ def score(tracks: Sequence[Track], estimates: Mapping[str, ClassOnsets]) -> dict
         estimates: Onsets per class by the track's name; a class that is not there has none.
 
     Returns:
-        The scores of the three classes per track and in every average, at 50 ms and at 20 ms, and
-        beside them those of five classes.
+        The scores of the three classes per track and in every average, with intervals, at 50 ms and at
+        20 ms, and beside them those of five classes.
     """
     coarse = [count_classes(track, estimates[track.name], TOLERANCE_SECONDS) for track in tracks]
     fine = [count_classes(track, estimates[track.name], FINE_TOLERANCE_SECONDS) for track in tracks]
+    per_track = [
+        {
+            "track": track.name,
+            "group": track.group,
+            **{name: {**c.rates(), **asdict(c)} for name, c in counts.items()},
+        }
+        for track, counts in zip(tracks, coarse, strict=True)
+    ]
     return {
         "tolerance_seconds": TOLERANCE_SECONDS,
-        "per_track": [
-            {"track": track.name, **{name: {**c.rates(), **asdict(c)} for name, c in counts.items()}}
-            for track, counts in zip(tracks, coarse, strict=True)
-        ],
+        "per_track": per_track,
         "track_mean": track_mean(coarse, THREE_CLASSES),
         "pooled": pooled(coarse, THREE_CLASSES),
+        "intervals": intervals(per_track),
         "left_out": left_out(coarse, FIVE_CLASSES),
         "paper_convention": track_mean(coarse, THREE_CLASSES, leave_out=False),
         "at_20_ms": {"track_mean": track_mean(fine, THREE_CLASSES), "pooled": pooled(fine, THREE_CLASSES)},
@@ -125,28 +133,29 @@ def write_result(path: Path, result: dict[str, Any]) -> None:
         temporary.write_text(content + "\n", encoding="utf-8")
 
 
-def _run(
-    estimator: Estimator, tracks: Sequence[Track]
-) -> tuple[dict[str, ClassOnsets], list[str], float | None]:
-    """Return the onsets, the tracks whose audio cannot be read, and CPU seconds per second of audio."""
-    onsets: dict[str, ClassOnsets] = {}
-    unreadable = []
-    cpu_seconds = audio_seconds = 0.0
-    for track in tracks:
-        if track.audio_path is None:
-            continue
-        try:
-            # Decoded here once more than needed, so that only bad audio is passed over: what else goes
-            # wrong is the system's own fault and ends the evaluation.
-            audio_seconds += len(read_audio(track.audio_path)) / SAMPLE_RATE
-        except InputError as error:
-            _log.warning("%s: not scored: %s", track.name, error)
-            unreadable.append(track.name)
-            continue
-        start = time.process_time()
-        onsets[track.name] = estimator(track.audio_path)
-        cpu_seconds += time.process_time() - start
-    return onsets, unreadable, cpu_seconds / audio_seconds if audio_seconds else None
+def _what(
+    dataset: Dataset,
+    system: str,
+    estimates: Estimator | Path,
+    checkpoint: Path | None,
+    tuned_on: str | None,
+    provenance: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """Return which system it is, what it was made from, and what it is scored on."""
+    chosen_on = [*(provenance or {}).get("selected_on", ()), *([tuned_on.split(":")[0]] if tuned_on else ())]
+    return {
+        "dataset": dataset.name,
+        "root": str(dataset.root),
+        "task": dataset.task,
+        "split": dataset.split,
+        "system": system,
+        "checkpoint_sha256": _sha256(checkpoint) if checkpoint else None,
+        "items_seen": (provenance or {}).get("items"),
+        "provenance": dict(provenance) if provenance else None,
+        "development": list(dict.fromkeys(chosen_on)),
+        "threshold": estimates.picker.threshold if isinstance(estimates, ActivationEstimator) else None,
+        "tuned_on": tuned_on,
+    }
 
 
 def _sha256(path: Path) -> str:

@@ -14,6 +14,9 @@ Rates = dict[str, float]
 
 RATES = ("f1", "precision", "recall")
 
+TOLERANCE_SECONDS = 0.050
+FINE_TOLERANCE_SECONDS = 0.020
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -51,13 +54,19 @@ def count_matches(reference: np.ndarray, estimate: np.ndarray, tolerance_seconds
         estimate: (m,) onsets in seconds, ascending.
         tolerance_seconds: The largest distance of a pair, itself included.
     """
+    matched = len(matches(reference, estimate, tolerance_seconds))
+    return Counts(matched, len(estimate) - matched, len(reference) - matched)
+
+
+def matches(reference: np.ndarray, estimate: np.ndarray, tolerance_seconds: float) -> list[tuple[int, int]]:
+    """Return the pairs (reference, estimate) of :func:`count_matches` by their places in the arrays."""
     # Imported here, since validation is a part of training but machines that train have no mir_eval.
     import mir_eval
 
-    matched = 0
-    if reference.size and estimate.size:
-        matched = len(mir_eval.util.match_events(reference, estimate, tolerance_seconds))
-    return Counts(matched, len(estimate) - matched, len(reference) - matched)
+    if not (reference.size and estimate.size):
+        return []
+    pairs: list[tuple[int, int]] = mir_eval.util.match_events(reference, estimate, tolerance_seconds)
+    return pairs
 
 
 def count_classes(track: Track, estimate: ClassOnsets, tolerance_seconds: float) -> dict[str, Counts]:

@@ -19,6 +19,7 @@ from drummernet.hits import Hit
 from drummernet.kits.bank import resolve_kits
 from drummernet.kits.kit import ONE_SHOT_SECONDS, Kit
 from drummernet.kits.manifest import load_kit
+from drummernet.score import Beat
 from drummernet.stems.augmentation import Augmentation
 from drummernet.stems.render import render_groove, rendered_hits
 
@@ -34,12 +35,14 @@ class RenderedCrop(NamedTuple):
     Attributes:
         audio: (N,) float32 with a peak of 1.
         hits: Those that begin within the crop, in order of time, counted from its start; at least one.
+        beats: Those within the crop, counted likewise; None where nobody knows them.
         groove: The name of the groove.
         kit: The name of the kit.
     """
 
     audio: np.ndarray
     hits: list[Hit]
+    beats: list[Beat] | None
     groove: str
     kit: str
 
@@ -113,12 +116,13 @@ class RenderedCrops(Dataset[dict[str, Any]]):
         self._ends_seconds = np.cumsum([groove.duration_seconds for groove in self._grooves])
 
     def __getitem__(self, n: int) -> dict[str, Any]:
-        """Return {"audio": (N,) float32 with a peak of 1, "item": n}.
+        """Return {"audio": (N,) float32 with a peak of 1, "item": n, "hits": [...], "beats": [...] or None}.
 
         Raises:
             InputError: as :meth:`draw`.
         """
-        return {"audio": torch.from_numpy(self.draw(n).audio), "item": n}
+        crop = self.draw(n)
+        return {"audio": torch.from_numpy(crop.audio), "item": n, "hits": crop.hits, "beats": crop.beats}
 
     def draw(self, n: int) -> RenderedCrop:
         """Return the crop of item n and its hits.
@@ -133,7 +137,8 @@ class RenderedCrops(Dataset[dict[str, Any]]):
             hits = _hits_from(groove, kit, lead_samples)
             if hits:
                 audio = render_groove(groove, kit, rng, self._augmentation)[lead_samples:]
-                return RenderedCrop(peak_normalise(audio), hits, groove.name, kit.name)
+                beats = _beats_from(groove, lead_samples)
+                return RenderedCrop(peak_normalise(audio), hits, beats, groove.name, kit.name)
         raise InputError(f"item {n}", "crop", f"none of {_MOST_DRAWS} draws has a hit; last: {groove.name}")
 
     def _draw_groove(self, rng: np.random.Generator) -> tuple[Groove, int]:
@@ -157,4 +162,16 @@ def _hits_from(groove: Groove, kit: Kit, start_sample: int) -> list[Hit]:
         replace(hit, onset_seconds=max(0.0, hit.onset_seconds - start_seconds))
         for hit in rendered_hits(groove, kit)
         if round(hit.onset_seconds * SAMPLE_RATE) >= start_sample
+    ]
+
+
+def _beats_from(groove: Groove, start_sample: int) -> list[Beat] | None:
+    """Return the beats from ``start_sample`` on, counted from there."""
+    if not groove.beats:
+        return None
+    start_seconds = start_sample / SAMPLE_RATE
+    return [
+        Beat(beat.seconds - start_seconds, beat.number)
+        for beat in groove.beats
+        if beat.seconds >= start_seconds
     ]

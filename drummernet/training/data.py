@@ -1,5 +1,6 @@
 """Batches of unlabelled crops, and annotated tracks to watch the training by."""
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,15 @@ import torch
 from torch.utils.data import DataLoader, Sampler
 
 from drummernet.errors import InputError
-from drummernet.evaluation.readers import read_dataset
+from drummernet.evaluation.datasets import read_dataset
 from drummernet.evaluation.tracks import Track
 from drummernet.stems.corpus import open_corpus
 from drummernet.stems.crops import CropDataset
 from drummernet.stems.on_the_fly import RenderedCrops, Rendering
 from drummernet.stems.resident import CropPlaces, ResidentStems, fits_on
 from drummernet.stems.weights import Draw, Label, stem_weights
+
+_logger = logging.getLogger(__name__)
 
 DECIDING = ("seed", "crop_seconds", "draw", "balance", "shares")
 """The settings that decide, together with the corpus, what item n of a run is."""
@@ -108,9 +111,10 @@ class StemDataModule(pl.LightningDataModule):
         self.crops: CropDataset | RenderedCrops = self._crops()
         self.tracks: list[Track] = []
         if self.validation_folder is not None:
-            self.tracks = [
-                t for t in read_dataset("folder", self.validation_folder) if t.audio_path is not None
-            ]
+            dataset = read_dataset("folder", self.validation_folder)
+            for problem in dataset.problems:
+                _logger.warning("%s", problem)
+            self.tracks = [track for track in dataset.tracks if track.audio_path is not None]
 
     def _crops(self) -> CropDataset | RenderedCrops:
         if self.rendering is not None:
@@ -125,13 +129,14 @@ class StemDataModule(pl.LightningDataModule):
         self.resident = None
 
     def train_dataloader(self) -> DataLoader:
-        """Return batches from the next item on: ``{"audio": (B, N), "item": (B,)}`` on the device.
+        """Return batches from the next item on: ``{"audio": (B, N), "item": (B,)}``, the audio on the device.
 
-        Before :meth:`transfer_batch_to_device`, crops of stems that the device holds are only places.
+        Rendered crops come with lists of their ``"hits"`` and ``"beats"``. Before
+        :meth:`transfer_batch_to_device`, crops of stems that the device holds are only places.
         """
         assert self.trainer is not None
         device = self.trainer.strategy.root_device
-        options: dict[str, Any] = {"dataset": self.crops}
+        options: dict[str, Any] = {"dataset": self.crops, "collate_fn": collated}
         if isinstance(self.crops, CropDataset) and fits_on(self.crops.corpus, device):
             corpus = self.crops.corpus
             if self.resident is None:
@@ -164,6 +169,20 @@ class StemDataModule(pl.LightningDataModule):
             return {"audio": self.resident.crops(batch["place"]), "item": batch["item"]}
         return {**batch, "audio": batch["audio"].to(device, non_blocking=True)}
 
+    def provenance(self) -> dict[str, Any]:
+        """Return, in plain values and without paths, what a checkpoint says of the data."""
+        if self.rendering is None:
+            assert self.corpus_folder is not None
+            return {"stems": self.corpus_folder.name}
+        rendering = self.rendering
+        kits = [rendering.kits] if isinstance(rendering.kits, str) else rendering.kits
+        return {
+            "grooves": Path(rendering.grooves).name,
+            "split": rendering.split,
+            "stem_kits": [Path(kit).name for kit in kits],
+            "augmented": rendering.augmentation is not None,
+        }
+
     def state_dict(self) -> dict[str, Any]:
         """Return how many items the run has trained on, over all ranks, and what decides the next ones."""
         return {"items_seen": self.items_seen, **{field: getattr(self, field) for field in DECIDING}}
@@ -183,3 +202,9 @@ class StemDataModule(pl.LightningDataModule):
 
 def _itself(batch: Any) -> Any:
     return batch
+
+
+def collated(items: list[dict[str, Any]]) -> dict[str, Any]:
+    """Stack audio and numbers of items; what else they have, of any length, stays in lists."""
+    batch: dict[str, Any] = {key: [item[key] for item in items] for key in items[0]}
+    return {**batch, "audio": torch.stack(batch["audio"]), "item": torch.tensor(batch["item"])}

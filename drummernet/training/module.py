@@ -11,14 +11,13 @@ from torch.nn.parallel import DistributedDataParallel
 
 from drummernet.components import THREE_CLASSES
 from drummernet.errors import InputError
-from drummernet.evaluation.protocol import TOLERANCE_SECONDS
-from drummernet.evaluation.scores import Counts, count_classes
+from drummernet.evaluation.estimators import TranscriberEstimator
+from drummernet.evaluation.scores import TOLERANCE_SECONDS, Counts, count_classes
 from drummernet.evaluation.tracks import Track
-from drummernet.evaluation.transcribers import TranscriberEstimator
 from drummernet.training.data import StemDataModule
-from drummernet.training.objectives import Reconstruction
-from drummernet.transcriber.checkpoint import ENTRY, PICKING_ENTRY
-from drummernet.transcriber.contract import Activations, Transcriber
+from drummernet.training.objectives import Objective
+from drummernet.transcriber.checkpoint import ENTRY, PICKING_ENTRY, PROVENANCE_ENTRY
+from drummernet.transcriber.contract import Activations, Transcriber, beat_steps
 from drummernet.transcription.picking import Picker
 
 _logger = logging.getLogger(__name__)
@@ -34,23 +33,20 @@ class TranscriberTraining(pl.LightningModule):
         picker: How validation and statistics pick onsets.
 
     Raises:
-        InputError: if the learning rate is not positive, or transcriber and synthesizer differ in components.
+        InputError: if the learning rate is not positive, or the objective cannot train this transcriber.
     """
 
     def __init__(
         self,
         transcriber: Transcriber,
-        objective: Reconstruction,
+        objective: Objective,
         learning_rate: float = 4e-4,
         picker: Picker | None = None,
     ) -> None:
         super().__init__()
         if not learning_rate > 0:
             raise InputError("model", "learning_rate", f"{learning_rate} is not positive")
-        heard, played = transcriber.components, objective.synthesizer.components
-        if heard != played:
-            problem = f"the transcriber hears {', '.join(heard)}, the synthesizer plays {', '.join(played)}"
-            raise InputError("model", "components", problem)
+        objective.check(transcriber)
         self.transcriber = transcriber
         self.objective = objective
         self.learning_rate = learning_rate
@@ -71,10 +67,10 @@ class TranscriberTraining(pl.LightningModule):
             self.transcriber.parameters(), lr=self.learning_rate, fused=None if refused else True
         )
 
-    def training_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
-        """Return the loss of a batch ``{"audio": (B, N), "item": (B,)}``."""
-        activations = self.transcriber(batch["audio"])
-        terms = self.objective(batch["audio"], activations, self._data.seed, batch["item"].tolist())
+    def training_step(self, batch: dict[str, Any], batch_idx: int) -> torch.Tensor:
+        """Return the loss of a batch; see :meth:`drummernet.training.objectives.Objective.forward`."""
+        activations = self.transcriber(*self._inputs(batch))
+        terms = self.objective(batch, activations, self._data.seed)
         loss = torch.stack(list(terms.values())).sum()
         self.last_activations = activations._replace(values=activations.values.detach())
         # Counted here: callbacks that save a checkpoint after the step come before this module's own hooks.
@@ -82,6 +78,16 @@ class TranscriberTraining(pl.LightningModule):
         if self._logs_this_step():
             self._log_terms(terms)
         return loss
+
+    def _inputs(self, batch: dict[str, Any]) -> list[torch.Tensor]:
+        """Return what the transcriber hears of a batch."""
+        audio = batch["audio"]
+        if not self.transcriber.hears_beats:
+            return [audio]
+        hop = self.transcriber.hop_samples
+        steps = -(-audio.shape[1] // hop)
+        beats = [beat_steps(known or [], steps, hop) for known in batch.get("beats", [[]] * len(audio))]
+        return [audio, torch.stack(beats).to(audio)]
 
     def _logs_this_step(self) -> bool:
         # At the others nothing would be written, yet each value costs a copy to the device.
@@ -101,7 +107,7 @@ class TranscriberTraining(pl.LightningModule):
         if track is None or track.audio_path is None:
             return
         try:
-            estimates = TranscriberEstimator(self.transcriber, self.picker)(track.audio_path)
+            estimates = TranscriberEstimator(self.transcriber, self.picker)(track.recording())
         except InputError as error:
             _logger.warning("not scored: %s", error)
             return
@@ -123,9 +129,16 @@ class TranscriberTraining(pl.LightningModule):
         self.log("validation/f1", sum(f1s) / len(f1s), prog_bar=True)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Let the checkpoint describe its own model."""
+        """Let the checkpoint describe its own model, and what it was trained on."""
         checkpoint[ENTRY] = self.transcriber.describe()
         checkpoint[PICKING_ENTRY] = asdict(self.picker)
+        checkpoint[PROVENANCE_ENTRY] = {
+            **self.objective.provenance(),
+            **self._data.provenance(),
+            "items": self._data.items_seen,
+            "item_seconds": self._data.crop_seconds,
+            "selected_on": [],
+        }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse a checkpoint of another model.

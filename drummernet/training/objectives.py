@@ -1,16 +1,53 @@
 """What training minimises."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
+from drummernet import SAMPLE_RATE
+from drummernet.components import members_of
+from drummernet.errors import InputError
+from drummernet.hits import Hit
 from drummernet.similarity.onset_spectrum import OnsetSpectrumSimilarity
 from drummernet.synthesizer import Synthesizer
-from drummernet.transcriber.contract import Activations
+from drummernet.transcriber.contract import Activations, Transcriber, beat_steps
+from drummernet.transcriber.framewise import FramewiseTranscriber
 
 
-class Reconstruction(nn.Module):
+class Objective(nn.Module):
+    """What a transcriber is trained by."""
+
+    def check(self, transcriber: Transcriber) -> None:
+        """Check that a transcriber can be trained by this.
+
+        Raises:
+            InputError: if not.
+        """
+        raise NotImplementedError
+
+    def provenance(self) -> dict[str, Any]:
+        """Return, in plain values, what a checkpoint says of it."""
+        return {"objective": type(self).__name__}
+
+    def forward(
+        self, batch: Mapping[str, Any], activations: Activations, seed: int
+    ) -> dict[str, torch.Tensor]:
+        """Return the terms of the loss, which is their sum.
+
+        Args:
+            batch: ``"audio"`` (B, N) and ``"item"`` (B), the item numbers; of rendered crops also their
+                ``"hits"`` and ``"beats"``.
+            activations: What F_a made of the audio.
+            seed: The run's seed.
+        """
+        raise NotImplementedError
+
+
+class Reconstruction(Objective):
     """The objective of the paper: F_s(F_a(x)) should sound like x.
 
     Args:
@@ -33,20 +70,98 @@ class Reconstruction(nn.Module):
         audio: torch.Tensor = self.synthesizer(activations.values, activations.hop_samples, kits)
         return audio
 
-    def forward(
-        self, stems: torch.Tensor, activations: Activations, seed: int, items: Sequence[int]
-    ) -> dict[str, torch.Tensor]:
-        """Return the terms of the loss, which is their sum.
+    def provenance(self) -> dict[str, Any]:
+        """Return, in plain values, what a checkpoint says of it."""
+        return {**super().provenance(), "synthesizer_kits": [Path(kit).name for kit in self.synthesizer.kits]}
 
-        Args:
-            stems: (B, N).
-            activations: What F_a made of them.
-            seed: The run's seed.
-            items: The B item numbers, by which the kits are drawn.
+    def check(self, transcriber: Transcriber) -> None:
+        """Check that F_s plays what F_a hears.
+
+        Raises:
+            InputError: if not.
         """
-        reconstruction = self.reconstruct(activations, self.synthesizer.drawn_kits(seed, items))
+        heard, played = transcriber.components, self.synthesizer.components
+        if heard != played:
+            problem = f"the transcriber hears {', '.join(heard)}, the synthesizer plays {', '.join(played)}"
+            raise InputError("model", "components", problem)
+
+    def forward(
+        self, batch: Mapping[str, Any], activations: Activations, seed: int
+    ) -> dict[str, torch.Tensor]:
+        """Return the terms of the loss; see :class:`Objective`. The item numbers decide the kits."""
+        stems: torch.Tensor = batch["audio"]
+        kits = self.synthesizer.drawn_kits(seed, [int(item) for item in batch["item"]])
+        reconstruction = self.reconstruct(activations, kits)
         heard = stems[:, activations.start_sample :][:, : reconstruction.shape[-1]]
         terms: dict[str, torch.Tensor] = self.similarity(heard, reconstruction[:, : heard.shape[-1]])
         if self.activation_weight:
             terms["activation"] = self.activation_weight * activations.values.mean()
         return terms
+
+
+class FramewiseCrossEntropy(Objective):
+    """Supervised training on rendered crops: at every step, is there a hit? Cross entropy, mean over all.
+
+    The objective of the baselines (Vogl et al., ISMIR 2017). It needs labels, so it can learn from rendered
+    crops alone.
+
+    Args:
+        beats_weight: Factor of the same for beats and downbeats, of a transcriber that tells them; crops
+            whose beats nobody knows are left out of it.
+    """
+
+    def __init__(self, beats_weight: float = 1.0) -> None:
+        super().__init__()
+        self.beats_weight = beats_weight
+
+    def check(self, transcriber: Transcriber) -> None:
+        """Check that a transcriber gives probabilities.
+
+        Raises:
+            InputError: if not.
+        """
+        if not isinstance(transcriber, FramewiseTranscriber):
+            raise InputError("model", "transcriber", f"{type(transcriber).__name__} gives no probabilities")
+        self.rows = [set(members_of(name, "transcriber")) for name in transcriber.components]
+
+    def forward(
+        self, batch: Mapping[str, Any], activations: Activations, seed: int
+    ) -> dict[str, torch.Tensor]:
+        """Return the terms of the loss; see :class:`Objective`.
+
+        Raises:
+            InputError: if the crops have no labels.
+        """
+        if "hits" not in batch:
+            raise InputError("data", "rendering", "labels are needed, which only rendered crops have")
+        logits = activations.logits
+        assert logits is not None
+        steps, hop = logits.shape[-1], activations.hop_samples
+        hits = torch.stack([hit_steps(hits, self.rows, steps, hop) for hits in batch["hits"]])
+        drums = logits[:, : len(self.rows)]
+        terms = {"hits": F.binary_cross_entropy_with_logits(drums, hits.to(logits))}
+        if logits.shape[1] > len(self.rows):
+            known = [n for n, beats in enumerate(batch["beats"]) if beats is not None]
+            if known:
+                beats = torch.stack([beat_steps(batch["beats"][n], steps, hop) for n in known]).to(logits)
+                told = logits[known, len(self.rows) :]
+                terms["beats"] = self.beats_weight * F.binary_cross_entropy_with_logits(told, beats)
+        return terms
+
+
+def hit_steps(hits: Sequence[Hit], rows: Sequence[set[str]], steps: int, hop_samples: int) -> torch.Tensor:
+    """Return (K, T): 1 in the steps of hits, else 0.
+
+    Args:
+        hits: In seconds from the start of a crop.
+        rows: The components of each of the K rows; hits of others are left out.
+        steps: T.
+        hop_samples: Samples between steps.
+    """
+    marks = torch.zeros(len(rows), steps)
+    for hit in hits:
+        step = min(round(hit.onset_seconds * SAMPLE_RATE / hop_samples), steps - 1)
+        for k, components in enumerate(rows):
+            if hit.component in components:
+                marks[k, step] = 1
+    return marks

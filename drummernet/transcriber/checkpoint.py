@@ -1,6 +1,7 @@
 """Transcribers from checkpoints and released weights, and released weights from checkpoints."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,8 @@ ENTRY = "drummernet_transcriber"
 """The key of a transcriber's description: in a checkpoint, and in the header of released weights."""
 PICKING_ENTRY = "drummernet_picking"
 """The key of the picking values that it was validated with."""
+PROVENANCE_ENTRY = "drummernet_provenance"
+"""The key of what it was trained and selected on."""
 PREFIX = "transcriber."
 """What a transcriber's parameters are called by in a training checkpoint."""
 
@@ -27,11 +30,14 @@ class Saved(NamedTuple):
     Attributes:
         description: What :meth:`drummernet.transcriber.part.Part.describe` returned.
         picking: Values of the picking rule by name; those that are not there have their defaults.
+        provenance: What it was trained on (``"objective"``, ``"corpus"``, ``"grooves"``, ``"kits"``,
+            ``"items"``) and which annotated sets it was ``"selected_on"``; None if the file does not say.
         state: The parameters and buffers.
     """
 
     description: dict[str, Any]
     picking: dict[str, float]
+    provenance: dict[str, Any] | None
     state: dict[str, torch.Tensor]
 
 
@@ -66,20 +72,54 @@ def load_picking(path: str | Path) -> dict[str, float]:
     return _read(Path(path)).picking
 
 
-def export_weights(checkpoint: str | Path, out: str | Path) -> None:
-    """Write the transcriber of a checkpoint as safetensors, its description in the header.
+def load_provenance(path: str | Path) -> dict[str, Any] | None:
+    """Return what a transcriber was trained and selected on, None if the file does not say.
 
     Raises:
-        InputError: as :func:`load_transcriber`, or if ``out`` is not called ``.safetensors``.
+        InputError: as :func:`load_transcriber`.
     """
-    out = Path(out)
-    if out.suffix != ".safetensors":
-        raise InputError(out, "name", "released weights end in .safetensors")
-    transcriber = load_transcriber(checkpoint)
+    return _read(Path(path)).provenance
+
+
+def export_weights(checkpoint: str | Path, out: str | Path) -> None:
+    """Write the transcriber of a checkpoint as safetensors, its description and provenance in the header.
+
+    Raises:
+        InputError: as :func:`load_transcriber` and :func:`save_weights`.
+    """
+    out = weights_path(out)
+    save_weights(load_transcriber(checkpoint), load_picking(checkpoint), load_provenance(checkpoint), out)
+
+
+def save_weights(
+    transcriber: Transcriber, picking: Mapping[str, float], provenance: Mapping[str, Any] | None, out: Path
+) -> None:
+    """Write a transcriber as safetensors, its description in the header.
+
+    Args:
+        transcriber: F_a.
+        picking: Values of the picking rule by name.
+        provenance: What it was trained and selected on; None if nobody knows.
+        out: The file.
+
+    Raises:
+        InputError: if ``out`` is not called ``.safetensors``.
+    """
+    header = {ENTRY: transcriber.describe(), PICKING_ENTRY: picking, PROVENANCE_ENTRY: provenance}
     tensors = {name: tensor.contiguous() for name, tensor in transcriber.state_dict().items()}
-    header = {ENTRY: transcriber.describe(), PICKING_ENTRY: load_picking(checkpoint)}
-    with replaced_file(out) as temporary:
+    with replaced_file(weights_path(out)) as temporary:
         save_file(tensors, temporary, metadata={name: json.dumps(value) for name, value in header.items()})
+
+
+def weights_path(out: str | Path) -> Path:
+    """Return where weights may be written.
+
+    Raises:
+        InputError: if it is not called ``.safetensors``.
+    """
+    if Path(out).suffix != ".safetensors":
+        raise InputError(out, "name", "released weights end in .safetensors")
+    return Path(out)
 
 
 def untrained_like(transcriber: Transcriber, seed: int = 0) -> Transcriber:
@@ -113,7 +153,9 @@ def _read_checkpoint(path: Path) -> Saved:
         for name, tensor in checkpoint["state_dict"].items()
         if name.startswith(PREFIX)
     }
-    return Saved(checkpoint[ENTRY], checkpoint.get(PICKING_ENTRY, {}), state)
+    return Saved(
+        checkpoint[ENTRY], checkpoint.get(PICKING_ENTRY, {}), checkpoint.get(PROVENANCE_ENTRY), state
+    )
 
 
 def _read_safetensors(path: Path) -> Saved:
@@ -125,4 +167,8 @@ def _read_safetensors(path: Path) -> Saved:
         raise InputError(path, "weights", f"cannot be read: {error}") from error
     if ENTRY not in metadata:
         raise InputError(path, "header", f"has no entry {ENTRY!r}: not weights of this project")
-    return Saved(json.loads(metadata[ENTRY]), json.loads(metadata.get(PICKING_ENTRY, "{}")), state)
+    description, picking, provenance = (
+        json.loads(metadata.get(entry, missing))
+        for entry, missing in ((ENTRY, ""), (PICKING_ENTRY, "{}"), (PROVENANCE_ENTRY, "null"))
+    )
+    return Saved(description, picking, provenance, state)

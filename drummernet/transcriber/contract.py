@@ -1,10 +1,12 @@
 """What every transcriber takes and gives."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import torch
 
+from drummernet import SAMPLE_RATE
+from drummernet.score import Beat
 from drummernet.transcriber.part import Part
 
 Stage = Callable[[torch.Tensor], torch.Tensor]
@@ -19,11 +21,13 @@ class Activations(NamedTuple):
         hop_samples: Samples between steps.
         start_sample: Where step 0 lies in the audio that was handed in. Step t is an onset at sample
             ``start_sample + t * hop_samples``.
+        logits: Of networks that give probabilities: (B, K or more, T), what the sigmoid was taken of.
     """
 
     values: torch.Tensor
     hop_samples: int
     start_sample: int = 0
+    logits: torch.Tensor | None = None
 
 
 class Transcriber(Part):
@@ -32,11 +36,30 @@ class Transcriber(Part):
     Attributes:
         components: The K component names, in the order of the axis K.
         hop_samples: Samples between activation steps.
+        hears_beats: Whether ``forward`` takes beats (B, 2, T), too: 1 in the steps of beats and of downbeats.
     """
 
     components: tuple[str, ...]
     hop_samples: int
+    hears_beats: bool = False
 
     def forward(self, audio: torch.Tensor) -> Activations:
         """Transcribe audio (B, N)."""
         raise NotImplementedError
+
+
+def beat_steps(beats: Iterable[Beat], steps: int, hop_samples: int, first_step: int = 0) -> torch.Tensor:
+    """Return (2, T): 1 in the steps of beats, and below it in those of downbeats, else 0.
+
+    Args:
+        beats: In seconds from the start of the recording.
+        steps: T.
+        hop_samples: Samples between steps.
+        first_step: Where the steps begin in the recording.
+    """
+    marks = torch.zeros(2, steps)
+    for beat in beats:
+        step = round(beat.seconds * SAMPLE_RATE / hop_samples) - first_step
+        if 0 <= step < steps:
+            marks[: 2 if beat.number == 1 else 1, step] = 1
+    return marks

@@ -6,6 +6,7 @@ beyond the file there are zeros. What memory holds for a file of any length is i
 16 kHz: 38 MB for ten minutes, 230 MB for an hour), its activations, and one batch of windows.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,14 +17,15 @@ from drummernet import SAMPLE_RATE
 from drummernet.audio import read_audio
 from drummernet.errors import InputError
 from drummernet.hits import Hit
-from drummernet.transcriber.contract import Activations, Transcriber
+from drummernet.score import Beat
+from drummernet.transcriber.contract import Activations, Transcriber, beat_steps
 from drummernet.transcription.picking import DEFAULT_PICKER, Picker, component_hits
 
 WINDOW_SAMPLES = 131_072
 KEPT_SAMPLES = 98_304
 CONTEXT_SAMPLES = (WINDOW_SAMPLES - KEPT_SAMPLES) // 2
-GRID_SAMPLES = 1024
-"""Windows start at multiples of this: hops divide it, and every window's gate blocks are the same."""
+"""These are multiples of 1,024 samples, so that every window's gate blocks are the same; for a hop that does
+not divide them, whole steps are counted, fewer by less than one."""
 
 WINDOW_BATCH = 16
 """Windows per forward pass: the recurrent layers pay per step whatever the number of windows."""
@@ -80,7 +82,10 @@ def transcribe_file(transcriber: Transcriber, path: Path, picker: Picker = DEFAU
 
 
 def activations_of_audio(
-    transcriber: Transcriber, audio: np.ndarray, window_batch: int = WINDOW_BATCH
+    transcriber: Transcriber,
+    audio: np.ndarray,
+    window_batch: int = WINDOW_BATCH,
+    beats: Sequence[Beat] = (),
 ) -> np.ndarray:
     """Return the activations (K, T) of a whole recording, T = ceil(N / hop); step t lies at sample t · hop.
 
@@ -95,31 +100,35 @@ def activations_of_audio(
         transcriber: F_a.
         audio: (N,) float32 at 16 kHz.
         window_batch: Windows per forward pass.
+        beats: What a transcriber hears that ``hears_beats``.
 
     Returns:
         (K, T) float32, rounded to multiples of 2^-20.
 
     Raises:
-        InputError: if the transcriber's steps do not lie on the grid of the windows, do not cover what is
-            kept of a window, or are not finite.
+        InputError: if the transcriber's steps do not cover what is kept of a window, do not lie on whole
+            steps, or are not finite.
     """
     hop = transcriber.hop_samples
-    if GRID_SAMPLES % hop:
-        raise InputError(type(transcriber).__name__, "hop_samples", f"{hop} does not divide {GRID_SAMPLES}")
     values = np.zeros((len(transcriber.components), -(-len(audio) // hop)), np.float32)
     peak = max(float(audio.max(initial=0.0)), -float(audio.min(initial=0.0)))
     if peak <= SILENCE_PEAK:
         return values
+    kept_samples = _whole_steps(KEPT_SAMPLES, hop)
     device = next(transcriber.parameters(), torch.empty(0)).device
-    windows = -(-len(audio) // KEPT_SAMPLES)
+    windows = -(-len(audio) // kept_samples)
     was_training = transcriber.training
     transcriber.eval()
     try:
         with torch.inference_mode():
             for first in range(0, windows, window_batch):
-                batch = _windows(audio, first, min(window_batch, windows - first), peak)
-                kept = _kept_steps(transcriber(batch.to(device)), type(transcriber).__name__)
-                steps = values[:, first * KEPT_SAMPLES // hop :][:, : kept.shape[-1]]
+                count = min(window_batch, windows - first)
+                inputs = [_windows(audio, first, count, peak, hop)]
+                if transcriber.hears_beats:
+                    inputs.append(_beat_windows(beats, first, count, hop))
+                heard = transcriber(*(batch.to(device) for batch in inputs))
+                kept = _kept_steps(heard, type(transcriber).__name__)
+                steps = values[:, first * kept_samples // hop :][:, : kept.shape[-1]]
                 steps[:] = kept[:, : steps.shape[-1]].cpu().numpy()
     finally:
         transcriber.train(was_training)
@@ -128,25 +137,39 @@ def activations_of_audio(
     return np.rint(values * ROUNDING, out=values) / ROUNDING
 
 
-def _windows(audio: np.ndarray, first: int, count: int, peak: float) -> torch.Tensor:
+def _whole_steps(samples: int, hop_samples: int) -> int:
+    return samples // hop_samples * hop_samples
+
+
+def _windows(audio: np.ndarray, first: int, count: int, peak: float, hop: int) -> torch.Tensor:
     """Return ``count`` windows from the ``first`` on, over the peak: (B, WINDOW_SAMPLES), zeros outside.
 
     They are views of one stretch of it: a transcriber may see that they overlap.
     """
-    stretch = np.zeros((count - 1) * KEPT_SAMPLES + WINDOW_SAMPLES, np.float32)
-    start = first * KEPT_SAMPLES - CONTEXT_SAMPLES
+    kept, context = _whole_steps(KEPT_SAMPLES, hop), _whole_steps(CONTEXT_SAMPLES, hop)
+    stretch = np.zeros((count - 1) * kept + WINDOW_SAMPLES, np.float32)
+    start = first * kept - context
     piece = audio[max(start, 0) : start + len(stretch)]
     stretch[max(-start, 0) :][: len(piece)] = piece
     stretch /= peak
-    return torch.from_numpy(stretch).unfold(0, WINDOW_SAMPLES, KEPT_SAMPLES)
+    return torch.from_numpy(stretch).unfold(0, WINDOW_SAMPLES, kept)
+
+
+def _beat_windows(beats: Sequence[Beat], first: int, count: int, hop: int) -> torch.Tensor:
+    """Return the beats of the same windows, (B, 2, T)."""
+    kept, context = _whole_steps(KEPT_SAMPLES, hop), _whole_steps(CONTEXT_SAMPLES, hop)
+    steps = -(-WINDOW_SAMPLES // hop)
+    start = (first * kept - context) // hop
+    stretch = beat_steps(beats, (count - 1) * kept // hop + steps, hop, start)
+    return stretch.unfold(1, steps, kept // hop).transpose(0, 1)
 
 
 def _kept_steps(activations: Activations, name: str) -> torch.Tensor:
     """Return what is kept of a batch of windows, one after the other: (K, B · KEPT_SAMPLES / hop)."""
-    values, hop, start = activations
+    values, hop, start = activations.values, activations.hop_samples, activations.start_sample
     if start % hop:
         raise InputError(name, "start_sample", f"{start} is no multiple of the hop, {hop}")
-    first = (CONTEXT_SAMPLES - start) // hop
+    first = (_whole_steps(CONTEXT_SAMPLES, hop) - start) // hop
     end = first + KEPT_SAMPLES // hop
     if first < 0 or end > values.shape[-1]:
         covered = f"samples {start} to {start + values.shape[-1] * hop} of {WINDOW_SAMPLES}"

@@ -115,34 +115,6 @@ def class_activations(
     }
 
 
-def class_onsets(
-    values: np.ndarray,
-    components: Sequence[str],
-    classes: Mapping[str, Sequence[str]],
-    rate_hz: float,
-    start_seconds: float,
-    picker: Picker,
-) -> dict[str, np.ndarray]:
-    """Sum each class's components, normalise the sum and pick: the onsets that are scored.
-
-    Args:
-        values: (K, T).
-        components: The K component names.
-        classes: Class names and their components.
-        rate_hz: Steps per second.
-        start_seconds: When step 0 is.
-        picker: The values of the rule.
-
-    Returns:
-        Onset times in seconds (n,) of each class, ascending.
-    """
-    sums = class_activations(values, components, classes)
-    return {
-        name: start_seconds + pick(normalise(activation, picker.guard), rate_hz, picker) / rate_hz
-        for name, activation in sums.items()
-    }
-
-
 def component_hits(
     values: np.ndarray, components: Sequence[str], rate_hz: float, start_seconds: float, picker: Picker
 ) -> list[Hit]:

@@ -1,0 +1,1 @@
+"""How each dataset is laid out: one module per layout."""

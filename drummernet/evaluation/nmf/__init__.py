@@ -1,0 +1,1 @@
+"""Transcribers without training: non-negative matrix factorisation with drum templates."""
