@@ -209,17 +209,21 @@ def _add_evaluate(commands: Any) -> None:
 
 
 def _evaluate(parsed: argparse.Namespace) -> int:
+    from drummernet.evaluation.origin import everything_scored
     from drummernet.evaluation.protocol import write_result
     from drummernet.evaluation.report import format_table
     from drummernet.evaluation.systems import evaluate_system
+    from drummernet.resources import refuse_unwritable
 
     options = {k: v for k, v in vars(parsed).items() if k not in ("run", "json", "dataset", "root", "kits")}
-    kits = parsed.kits.split(",") if parsed.kits else None
+    kits = parsed.kits.split(",") if parsed.kits is not None else None
+    if parsed.json:
+        refuse_unwritable(parsed.json)
     result = evaluate_system(parsed.dataset, parsed.root, kits=kits, **options)
     print(format_table(result))
     if parsed.json:
         write_result(parsed.json, result)
-    return SOME_FAILED if result["unreadable_audio"] or result["unscored"] else DONE
+    return DONE if everything_scored(result) else SOME_FAILED
 
 
 def _add_validate(commands: Any) -> None:
@@ -235,7 +239,10 @@ def _add_validate(commands: Any) -> None:
 def _validate(parsed: argparse.Namespace) -> int:
     from drummernet.evaluation.datasets import read_dataset
     from drummernet.evaluation.validation import format_validation, write_validation
+    from drummernet.resources import refuse_unwritable
 
+    if parsed.json:
+        refuse_unwritable(parsed.json)
     validation = read_dataset(parsed.dataset, parsed.root, parsed.task, parsed.split).validate()
     print(format_validation(validation))
     if parsed.json:
@@ -246,14 +253,16 @@ def _validate(parsed: argparse.Namespace) -> int:
 def _add_compare(commands: Any) -> None:
     parser = commands.add_parser("compare", help="results beside each other and beside published numbers")
     parser.add_argument("results", nargs="+", type=Path, metavar="RESULT.json", help="from evaluate --json")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--out", required=True, metavar="DIR")
     parser.set_defaults(run=_compare)
 
 
 def _compare(parsed: argparse.Namespace) -> int:
     from drummernet.comparison_page import write_comparison
 
-    print(f"page: {write_comparison(parsed.results, parsed.out)}")
+    if not parsed.out:
+        raise InputError("--out", "folder", "is not named")
+    print(f"page: {write_comparison(parsed.results, Path(parsed.out))}")
     return DONE
 
 

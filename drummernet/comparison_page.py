@@ -23,9 +23,10 @@ from drummernet.evaluation.comparison_tables import (
 )
 from drummernet.evaluation.published import PUBLISHED_PATH, Published, load_published
 from drummernet.evaluation.published_tables import other_tables, published_table
-from drummernet.evaluation.result_files import Pointer, read_results
+from drummernet.evaluation.result_files import Pointer
+from drummernet.evaluation.result_reading import read_results
 from drummernet.pages import Page, figure_png
-from drummernet.resources import replaced_file
+from drummernet.resources import refuse_unwritable, replaced_file
 
 _READING = (
     "Track mean: F1 per track, mean over the tracks that have the class, then over the classes. Pooled: hits "
@@ -38,7 +39,7 @@ _READING = (
 def write_comparison(paths: Sequence[Path], out: Path) -> Path:
     """Write ``index.html``, ``table.md``, ``compare.json`` and the pictures as PNG.
 
-    The same results give the same bytes.
+    The same results give the same bytes. Pictures of an earlier comparison in that folder do not stay.
 
     Args:
         paths: JSON files of ``drummernet evaluate``.
@@ -50,6 +51,7 @@ def write_comparison(paths: Sequence[Path], out: Path) -> Path:
     Raises:
         InputError: naming the file and the field that cannot be used; then nothing is written.
     """
+    refuse_unwritable(out / "index.html")
     results = read_results(paths)
     sets = result_sets(results)
     published = load_published()
@@ -100,12 +102,24 @@ class _Both:
         self._page.picture(self._pngs[f"{picture.slug}.png"], picture.caption)
 
     def write(self, out: Path, content: dict[str, Any]) -> None:
+        for name in _earlier_pictures(out) - self._pngs.keys():
+            (out / name).unlink(missing_ok=True)
         for name, png in self._pngs.items():
             _write(out / name, png)
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
         _write(out / "compare.json", text.encode("utf-8", "replace"))
         _write(out / "table.md", "\n".join(self._lines).encode("utf-8", "replace"))
         self._page.write(out / "index.html")
+
+
+def _earlier_pictures(out: Path) -> set[str]:
+    """Return the pictures in a folder that the ``compare.json`` there lists."""
+    try:
+        content = json.loads((out / "compare.json").read_text(encoding="utf-8"))
+        names = {str(picture["file"]) for picture in content["pictures"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+    return {name for name in names if Path(name).name == name and name.endswith(".png")}
 
 
 def _add_set(page: _Both, results: ResultSet, published: Published) -> dict[str, Any]:
@@ -134,7 +148,7 @@ def _add_set(page: _Both, results: ResultSet, published: Published) -> dict[str,
         "results": [
             {
                 "label": row.label,
-                "file": str(row.result.path),
+                "file": row.result.shown,
                 "development": row.development,
                 "numbers": shown_numbers(row.result),
             }
@@ -160,14 +174,14 @@ def _add_published(page: _Both, sets: Sequence[ResultSet], published: Published)
 
 
 def _pair_json(pair: Pair) -> dict[str, Any]:
-    files = [str(row.result.path) for row in (pair.row, pair.first)]
+    files = [row.result.shown for row in (pair.row, pair.first)]
     return {"files": files, "from": "/per_track", **pair.compared}
 
 
 def _picture_json(picture: Picture) -> dict[str, Any]:
     sources = [
         {
-            "file": str(row.result.path),
+            "file": row.result.shown,
             "pointers": [_written(p) for p in pointers if row.result.value(p) is not None],
         }
         for row, pointers in picture.sources

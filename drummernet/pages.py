@@ -21,8 +21,10 @@ p, figcaption { overflow-wrap: anywhere; }
 table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }
 th, td { padding: .3rem .8rem; border-bottom: 1px solid #8884; text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: Canvas; }
+th.long { text-align: left; }
 th { white-space: normal; vertical-align: bottom; line-height: 1.25; }
 td.long { text-align: left; white-space: normal; min-width: 20rem; font-size: .85rem; line-height: 1.3; }
+td.longer { min-width: 44rem; }
 td.long:first-child { min-width: 10rem; font-size: 1rem; }
 figure { margin: 1rem 0; overflow-x: auto; }
 figure img { max-width: 100%; background: #fff; }
@@ -38,8 +40,8 @@ figcaption { font-size: .9rem; opacity: .8; }
 audio { width: 100%; max-width: 32rem; }
 """
 
-_LONG = 40
-"""A cell with more letters than that is broken into lines."""
+_LONG, _LONGER = 40, 140
+"""A column with a cell of more letters breaks its lines; with yet more it is wide, lest rows grow tall."""
 
 
 class Page:
@@ -63,8 +65,10 @@ class Page:
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Add a table."""
-        self._parts.append("<table><thead>" + _row("th", header) + "</thead><tbody>")
-        self._parts.extend(_row("td", row) for row in rows)
+        # Columns are as their longest cell; the names in the first one are short but for a few.
+        longest = [max(map(len, cells)) for cells in zip(header, *rows, strict=True)][1:]
+        self._parts.append("<table><thead>" + _row("th", header, longest) + "</thead><tbody>")
+        self._parts.extend(_row("td", row, longest) for row in rows)
         self._parts.append("</tbody></table>")
 
     def picture(self, png: bytes, caption: str) -> None:
@@ -105,6 +109,16 @@ def figure_png(figure: Figure) -> bytes:
     return stream.getvalue()
 
 
-def _row(cell: str, values: Sequence[str]) -> str:
-    cells = ((f'{cell} class="long"' if len(value) > _LONG else cell, html.escape(value)) for value in values)
-    return "<tr>" + "".join(f"<{start}>{text}</{cell}>" for start, text in cells) + "</tr>"
+def _row(cell: str, values: Sequence[str], longest: Sequence[int]) -> str:
+    """Write a row; ``longest`` are the lengths of all columns but the first."""
+    cells = (
+        f"<{cell}{_width(length)}>{html.escape(value)}</{cell}>"
+        for value, length in zip(values, (len(values[0]), *longest), strict=True)
+    )
+    return "<tr>" + "".join(cells) + "</tr>"
+
+
+def _width(letters: int) -> str:
+    if letters <= _LONG:
+        return ""
+    return ' class="long longer"' if letters > _LONGER else ' class="long"'

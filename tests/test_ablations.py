@@ -134,21 +134,24 @@ def test_the_report_has_the_seeds_that_all_variants_have(script, tmp_path):
     assert (tmp_path / "ablations.png").stat().st_size > 10_000
 
 
+def sized(folder: Path, steps: int) -> Path:
+    """Write the configs of a run of so many steps, with a checkpoint at each."""
+    for path in FOLDER.glob("config*.yaml"):
+        content = path.read_text(encoding="utf-8").replace("train_steps: 20", "train_steps: 1")
+        (folder / path.name).write_text(content.replace("max_steps: 400", f"max_steps: {steps}"))
+    assert f"max_steps: {steps}" in (folder / "config.yaml").read_text(encoding="utf-8")
+    return folder / "config.yaml"
+
+
 def test_the_last_checkpoints_of_a_run_that_went_on(script, tmp_path, monkeypatch):
     run = script("run")
     stems = run.rendered(tmp_path / "stems", ["rock_maple"], 1, 5 / 3600)
-    config = tmp_path / "config.yaml"
-    content = (FOLDER / "config.yaml").read_text(encoding="utf-8")
-    for old, new in (("max_steps: 500", "max_steps: 3"), ("_steps: 25", "_steps: 1")):
-        assert old in content
-        content = content.replace(old, new)
     small = ["--data.batch_size", "1", "--data.crop_seconds", "0.5", "--trainer.accelerator", "cpu"]
     places = run.run_words(tmp_path / "run", stems)
     monkeypatch.setattr(run, "LAST", 4)
     monkeypatch.setattr(run, "run_words", lambda *_: [*places, *small])
     for steps in (3, 5):
-        config.write_text(content.replace("max_steps: 3", f"max_steps: {steps}"), encoding="utf-8")
-        run.trained(tmp_path / "run", "SOFT", 3, stems, config)
+        run.trained(tmp_path / "run", "SOFT", 3, stems, sized(tmp_path, steps))
     checkpoints = run.last_checkpoints(tmp_path / "run")
     assert list(checkpoints) == [2, 3, 4, 5]
     for step, path in checkpoints.items():

@@ -71,6 +71,31 @@ def test_an_unreadable_recording_is_not_scored_and_named(checkpoint, tmp_path, c
     assert [row["track"] for row in result["per_track"]] == [second.stem]
 
 
+def test_where_a_result_cannot_be_written_nothing_is_scored(tmp_path, capsys, monkeypatch):
+    drummernet(f"render --kits test --hours 0.001 --out {tmp_path}", capsys)
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    for command in ("evaluate --baseline onsets", "validate"):
+        for target in ("audio", "''", "audio/no/../../annotations"):
+            status, out, err = drummernet(f"{command} --dataset folder --root . --json {target}", capsys)
+            assert (status, out) == (2, "")
+            assert err.endswith(": file: Is a directory\n")
+    assert drummernet("evaluate --baseline onsets --dataset folder --root . --json /dev/null", capsys)[0] == 0
+    assert Path("/dev/null").is_char_device()
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_annotation_that_cannot_be_read_is_named_by_the_exit_status(tmp_path, capsys):
+    drummernet(f"render --kits test --hours 0.01 --out {tmp_path}", capsys)
+    words = f"evaluate --dataset folder --root {tmp_path} --predictions {tmp_path}/annotations"
+    first, _ = sorted((tmp_path / "annotations").iterdir())
+    first.write_text("".join(reversed(first.read_text().splitlines(keepends=True))))
+    status, out, _ = drummernet(words, capsys)
+    assert (status, "comes after a later one; sorted" in out) == (0, True)
+    first.write_text("0.1 XX\n")
+    assert drummernet(words.replace("predictions", "baseline onsets --name"), capsys)[0] == 1
+
+
 def test_perfect_predictions_score_one(tmp_path, capsys):
     drummernet(f"render --kits test --hours 0.01 --out {tmp_path}", capsys)
     words = f"--dataset folder --root {tmp_path} --predictions {tmp_path}/annotations"
@@ -199,6 +224,7 @@ def test_one_bad_file_leaves_the_others_transcribed(checkpoint, tmp_path, capsys
         ("render --hours 1 --split train --out {0}", "render: split: 'train': the generator has no splits"),
         ("evaluate --dataset smurf --root {0} --baseline onsets", "dataset: smurf: unknown"),
         ("evaluate --dataset folder --root {0}/no --baseline onsets", "no: root: no such folder"),
+        ("evaluate --dataset folder --root {0} --baseline nmfd --kits ''", "kits: '': one of the names"),
         ("evaluate --dataset folder --root {0} --baseline x", "baseline: x: unknown; known baselines"),
         ("transcribe {0} --out {0} --checkpoint {0}/no.ckpt", "no.ckpt: checkpoint: no such file"),
         ("transcribe {0} --out {0} --checkpoint {1} --formats pdf", "formats: name: unknown 'pdf'"),

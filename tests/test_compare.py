@@ -1,7 +1,9 @@
 """Results side by side: every number from its file, pictures that show the numbers, bad files by name."""
 
+import functools
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +26,19 @@ from drummernet.comparison_pictures.tracks import draw_tracks
 from drummernet.components import FIVE_CLASSES, THREE_CLASSES
 from drummernet.errors import InputError
 from drummernet.evaluation.comparison import ResultSet, result_sets
-from drummernet.evaluation.comparison_pairs import compare_with_first
+from drummernet.evaluation.comparison_pairs import compare_with_first, pair_table
 from drummernet.evaluation.comparison_tables import score_tables, shown_numbers
 from drummernet.evaluation.published import PAPER_AVERAGE, PUBLISHED_PATH, load_published
-from drummernet.evaluation.result_files import read_results
+from drummernet.evaluation.result_reading import read_results
 from drummernet.evaluation.statistics import compare_pair
+from drummernet.pages import Page
 
 THREE = tuple(THREE_CLASSES)
 COLUMNS = (*THREE, "mean")
 TRACKS = made_tracks(12)
 
 
+@functools.cache
 def made_files() -> dict[str, dict[str, Any]]:
     """Five results on two sets: a pair, one without activations, an old file, one elsewhere."""
     provenance = {"grooves": ["generator", "groove"], "kits": [f"kit_{k}" for k in range(15)]}
@@ -79,7 +83,7 @@ def rows_of(text: str, title: str) -> list[list[str]]:
 def test_every_number_of_the_json_is_in_the_file_it_names(compared):
     content = json.loads((compared / "out" / "compare.json").read_text())
     rows = [row for results in content["sets"] for row in results["results"]]
-    assert sorted(Path(row["file"]).name for row in rows) == [
+    assert sorted(row["file"] for row in rows) == [
         "a.json",
         "b.json",
         "c.json",
@@ -87,7 +91,7 @@ def test_every_number_of_the_json_is_in_the_file_it_names(compared):
         "e.json",
     ]
     for row in rows:
-        source = json.loads(Path(row["file"]).read_text())
+        source = json.loads((compared / row["file"]).read_text())
         assert row["numbers"] == {pointer: at(source, pointer) for pointer in row["numbers"]}
         assert {f"/{a}/{name}/f1" for a in ("track_mean", "pooled") for name in COLUMNS} <= row[
             "numbers"
@@ -95,7 +99,7 @@ def test_every_number_of_the_json_is_in_the_file_it_names(compared):
     assert {"/intervals/pooled/mean/0", "/at_20_ms/pooled/mean/f1"} <= rows[0]["numbers"].keys()
     for picture in content["pictures"]:
         for source in picture["from"]:
-            drawn_from = json.loads(Path(source["file"]).read_text())
+            drawn_from = json.loads((compared / source["file"]).read_text())
             assert all(at(drawn_from, pointer) is not None for pointer in source["pointers"])
     assert {results["dataset"] for results in content["sets"]} == {"mdb", "e-gmd"}
     assert content["published"]["entries"] == json.loads(PUBLISHED_PATH.read_text())["entries"]
@@ -156,6 +160,15 @@ def test_differences_are_those_of_the_paired_test(compared):
     assert header[1] == "track mean, difference"
     assert first[:2] == ["net", f"{mean:+.3f}"]
     assert first[2] == "{:+.3f} to {:+.3f}".format(*expected["track_mean"]["mean"]["interval"])
+
+
+@pytest.mark.parametrize(("exact", "told"), [(True, "p by all swaps"), (False, "p by random swaps")])
+def test_the_note_says_whether_all_swaps_were_tried(exact, told, mdb):
+    pairs, _ = compare_with_first(mdb)
+    assert (
+        told in pair_table([replace(pair, compared=pair.compared | {"exact": exact}) for pair in pairs]).note
+    )
+    assert "p by all swaps" in pair_table(pairs).note  # of twelve tracks
 
 
 def test_other_tracks_are_said_and_not_tested(tmp_path):
@@ -219,6 +232,17 @@ def test_the_page_is_whole_and_needs_no_network(compared):
     assert all(len(alt) > 40 for alt in re.findall('<img alt="([^"]*)"', text))
     for name in pngs:
         assert np.ptp(matplotlib.image.imread(compared / "out" / name)[..., :3]) > 0.5
+
+
+def test_a_column_of_long_texts_is_wide_from_its_title_down(tmp_path):
+    page = Page("wide")
+    page.table(
+        ("name", "short", "long", "longer"), [("a" * 50, "b", "c" * 50, "d" * 300), ("e", "f", "g", "h")]
+    )
+    page.write(tmp_path / "page.html")
+    cells = re.findall('<t[hd](?: class="([a-z ]*)")?>([a-z]+)</t', (tmp_path / "page.html").read_text())
+    widths = ["", "", "long", "long longer"]
+    assert [width for width, _ in cells] == [*widths, "long", *widths[1:], *widths]
 
 
 def test_the_same_results_give_the_same_bytes(compared, tmp_path):
@@ -296,11 +320,22 @@ def test_confusion_shows_shares_and_counts(mdb):
         shades = axes.images[0].get_array()
         assert shades[1, 2] == confusion["heard"]["SD"]["HH"] / confusion["hits"]["SD"]
         written = [text.get_text() for text in axes.texts]
-        counts = [str(confusion["heard"]["nothing"][name]) for name in FIVE_CLASSES]
-        assert written[-5:] == counts
+        extra = (confusion["heard"]["nothing"], confusion["again"])
+        assert written[-10:] == [str(counts[name]) for counts in extra for name in FIVE_CLASSES]
+        assert [label.get_text() for label in axes.get_yticklabels()][-2:] == ["nothing", "again"]
         diagonal = confusion["heard"]["KD"]["KD"]
         assert written[:2] == [f"{100 * diagonal / confusion['hits']['KD']:.0f}", str(diagonal)]
     assert sum(bool(axes.images) for axes in picture.figure.axes) == 3  # the old file has none
+    assert "Row again: false hits" in picture.caption
+
+
+def test_a_confusion_without_hits_heard_again_has_no_row_of_them(tmp_path):
+    content = made_result(tracks=TRACKS[:1])
+    del content["confusion"]["again"]
+    (results,) = result_sets(read_results(write_results(tmp_path, r=content)))
+    (picture,) = draw_confusion(results)
+    assert [label.get_text() for label in picture.figure.axes[0].get_yticklabels()][-1] == "nothing"
+    assert "again" not in picture.caption
 
 
 def test_the_example_shows_picks_reference_and_activations(mdb):
@@ -382,8 +417,13 @@ def test_parts_are_even_and_names_are_cut():
     assert max(map(len, lines)) <= 26
 
 
+@functools.cache
+def of_two_tracks() -> str:
+    return json.dumps(made_result(tracks=TRACKS[:2]))
+
+
 def broken(**changes: Any) -> dict[str, Any]:
-    result = made_result(tracks=TRACKS[:2])
+    result = json.loads(of_two_tracks())
     for path, value in changes.items():
         *way, last = path.split("__")
         place: Any = result
@@ -392,7 +432,7 @@ def broken(**changes: Any) -> dict[str, Any]:
         if value is None:
             del place[last]
         else:
-            place[last] = value
+            place[int(last) if isinstance(place, list) else last] = value
     return result
 
 
@@ -414,6 +454,29 @@ def broken(**changes: Any) -> dict[str, Any]:
         ({"example__picks__KD": ["x"]}, "example.picks.KD: is no list of numbers"),
         ({"example__rate_hz": None}, "example.rate_hz: is missing"),
         ({"missing_audio": 3}, "missing_audio: 3 is not a list"),
+        ({"unscored": [3]}, "unscored.0: 3 is not a text"),
+        ({"per_track__1__track": "track 00"}, "per_track.1.track: 'track 00' is there twice"),
+        ({"tracks": 99}, "tracks: 99 is not the number of tracks (2)"),
+        ({"items_seen": -1}, "items_seen: -1 is no whole number from 0 on"),
+        ({"per_track__0__KD__tp": -5}, "per_track.0.KD.tp: -5 is no whole number from 0 on"),
+        ({"per_track__0__KD__fn": 3.5}, "per_track.0.KD.fn: 3.5 is no whole number from 0 on"),
+        ({"per_track__0__KD__f1": 7}, "per_track.0.KD.f1: 7 is not between 0 and 1"),
+        ({"threshold": 10**400}, f"threshold: {10**400} is not a number"),
+        ({"left_out__HH": 2}, "left_out.HH: 2 is not 0, as in per_track"),
+        ({"left_out__HH": "none"}, "left_out.HH: 'none' is not a number"),
+        ({"intervals__pooled__mean": [0.9]}, "intervals.pooled.mean: [0.9] is no pair of numbers"),
+        (
+            {"intervals__pooled__KD": [0.9, 0.1]},
+            "intervals.pooled.KD: [0.9, 0.1] is no interval within 0 and 1",
+        ),
+        ({"threshold_curve__3": 1}, "threshold_curve.3.threshold: is missing"),
+        ({"threshold_curve__3__pooled__SD__recall": None}, "threshold_curve.3.pooled.SD.recall: is missing"),
+        ({"confusion": {}}, "confusion.hits.KD: is missing"),
+        ({"confusion__heard__KD": [1]}, "confusion.heard.KD.KD: is missing"),
+        ({"confusion__again": {}}, "confusion.again.KD: is missing"),
+        ({"example__track": "other"}, "example.track: 'other' is none of the tracks"),
+        ({"example__duration_seconds": 0}, "example.duration_seconds: 0 is not above 0"),
+        ({"example__reference": []}, "example.reference: is no object"),
     ],
 )
 def test_wrong_results_are_named_and_nothing_is_written(changes, message, tmp_path, capsys):
@@ -421,6 +484,106 @@ def test_wrong_results_are_named_and_nothing_is_written(changes, message, tmp_pa
     assert main(["compare", str(path), "--out", str(tmp_path / "out")]) == 2
     assert capsys.readouterr().err == f"drummernet: {path}: {message}\n"
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "pointer",
+    [
+        *("/per_track/1/SD/f1", "/per_track/0/HH/recall", "/track_mean/KD/f1", "/track_mean/mean/precision"),
+        *(
+            "/pooled/HH/f1",
+            "/pooled/mean/recall",
+            "/paper_convention/mean/f1",
+            "/five_classes/pooled/mean/f1",
+        ),
+    ],
+)
+def test_rates_that_the_counts_do_not_give_are_refused(pointer, tmp_path):
+    content = broken()
+    place, _, last = pointer.rpartition("/")
+    at(content, place)[last] -= 1e-8
+    field = re.escape(pointer[1:].replace("/", "."))
+    with pytest.raises(InputError, match=f"{field}: 0.* is not 0.*, which the counts in per_track give"):
+        read_results(write_results(tmp_path, r=content))
+
+
+def test_a_mark_before_the_text_is_no_part_of_it(tmp_path):
+    (path,) = write_results(tmp_path, r=made_result(tracks=TRACKS[:1]))
+    path.write_text(path.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    assert path.read_bytes()[:3] == b"\xef\xbb\xbf"
+    assert [result.track_names for result in read_results([path])] == [["track 00"]]
+
+
+def test_tracks_that_predictions_scored_without_audio_are_scored(tmp_path):
+    names = [track.name for track in TRACKS[:2]]
+    told = {"unscored": ["gone: neither audio nor predictions"], "unusable": ["bad: no such label"]}
+    content = made_result(tracks=TRACKS[:2], missing_audio=["absent", "gone", *names], **told)
+    (result,) = read_results(write_results(tmp_path, r=content))
+    assert result.unscored == ["absent", *told["unscored"], *told["unusable"]]
+
+
+def test_published_numbers_of_another_task_are_not_drawn(tmp_path):
+    published = load_published()
+    entries, trend = published.on("mdb"), published.trend
+    for task, shown in (("DTP", 1), ("DTM", 0)):
+        content = made_result("net", tracks=TRACKS[:3], items_seen=10, task=task)
+        paths = write_results(tmp_path / task, a=content, b=content | {"items_seen": 20})
+        (results,) = sets = result_sets(read_results(paths))
+        bars = draw_bars(results, entries).figure.axes[0].containers
+        assert [bar.get_label() for bar in bars].count("published") == shown
+        names = [text.get_text() for text in draw_tracks(results, entries).figure.axes[0].get_yticklabels()]
+        assert len(names) == 2 + shown
+        items = draw_items(sets, trend)
+        assert items is not None
+        assert [line.get_gid() for line in items.figure.axes[0].lines].count("published") == shown
+        assert ("Dashed" in items.caption) == bool(shown)
+
+
+def test_outputs_name_no_folder_of_this_machine(tmp_path, monkeypatch):
+    made = {"grooves": "/data/made here/grooves", "kits": ["/data/kits/own.yaml"]}
+    content = made_result(tracks=TRACKS[:1], tuned_on="folder:/data/made here/my set", provenance=made)
+    less = {"confusion": None, "example": None, "threshold_curve": None}
+    first = write_results(tmp_path / "one", r=content | less)
+    second = write_results(tmp_path / "two" / "deep", r=content | less)
+    monkeypatch.chdir(tmp_path / "one")
+    monkeypatch.setattr(comparison_page, "figure_png", lambda figure: b"")
+    write_comparison([Path("r.json"), *second], tmp_path / "out")
+    texts = {p.name: p.read_text() for p in (tmp_path / "out").iterdir() if p.suffix != ".png"}
+    for name, text in texts.items():
+        assert str(tmp_path) not in text, name
+        assert "/data" not in text, name
+        assert "two/deep/r.json" in text, name
+    assert "| folder:my set |" in texts["table.md"]
+    assert "grooves: grooves; kits: own.yaml" in texts["table.md"]
+    write_comparison(first, tmp_path / "out")
+    (results,) = json.loads((tmp_path / "out" / "compare.json").read_text())["sets"]
+    assert results["results"][0]["file"] == "r.json"
+
+
+def test_pictures_of_an_earlier_comparison_do_not_stay(tmp_path, monkeypatch):
+    monkeypatch.setattr(comparison_page, "figure_png", lambda figure: b"png")
+    out = tmp_path / "out"
+    for dataset in ("mdb", "smt"):
+        write_comparison(write_results(tmp_path, r=broken(dataset=dataset)), out)
+        (out / "mine.png").write_bytes(b"mine")
+    kinds = ("bars", "tracks", "thresholds", "confusion", "example")
+    assert {p.name for p in out.glob("*.png")} == {"mine.png", *(f"smt_dtp_{kind}.png" for kind in kinds)}
+    (tmp_path / "kept.png").write_bytes(b"kept")
+    (out / "compare.json").write_text('{"pictures": [{"file": "../kept.png"}]}')
+    old = {key: value for key, value in broken().items() if key not in NEWER}
+    write_comparison(write_results(tmp_path, r=old), out)
+    assert (tmp_path / "kept.png").exists()
+
+
+def test_folders_that_cannot_be_written_are_refused_before_the_work(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(comparison_page, "read_results", None)
+    monkeypatch.chdir(tmp_path)
+    (path,) = write_results(tmp_path, r=made_result(tracks=TRACKS[:1]))
+    assert main(["compare", str(path), "--out", ""]) == 2
+    assert capsys.readouterr().err == "drummernet: --out: folder: is not named\n"
+    assert main(["compare", str(path), "--out", str(path)]) == 2
+    assert f"{path} is no folder" in capsys.readouterr().err
+    assert [p.name for p in tmp_path.iterdir()] == ["r.json"]
 
 
 @pytest.mark.parametrize("text", ["[1]", "{", '{"dataset": NaN}', ""])
@@ -455,6 +618,11 @@ def test_published_numbers_agree_with_each_other():
     assert len(compared) == 11
     for entry in compared:
         assert entry.f1["mean"] == pytest.approx(np.mean([entry.f1[c] for c in THREE]), abs=1.1e-4)
+    # To five digits, as the bars of the figure were read.
+    assert by_name["NMFD (2012)", "smt"].f1["SD"] == 0.8342
+    assert by_name["PFNMF (2015)", "smt"].f1["HH"] == 0.7815
+    assert {entry.read for entry in published.entries if entry.group == "beats"} == {"seed"}
+    assert published.marks.keys() == {"fig*", *(entry.read for entry in published.entries)}
     items = [point["items"] for point in published.trend["points"]]
     assert len(items) == 21
     assert items == sorted(set(items))
@@ -494,6 +662,7 @@ def test_published_numbers_stand_below_ours_in_the_same_convention(compared):
     assert [theirs[name] for name in COLUMNS] == ["0.963", "0.697", "0.333", "0.664"]
     assert own["average and tolerance"] == theirs["average and tolerance"] == "the paper's; 50 ms"
     assert (own["read"], theirs["read"]) == ("measured", "fig")
+    assert (own["classes"], table["CRNN on STAR Drums (2025)"]["classes"]) == ("3", "18")
 
 
 def test_numbers_that_are_not_there_are_not_shown(tmp_path):

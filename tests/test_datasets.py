@@ -253,6 +253,22 @@ def test_the_command_names_all_that_is_missing(copied, tmp_path, capsys):
     assert content["lacking"]["HH"] == ["drummer_2/102_minus-one_salsa_sticks"]
 
 
+def test_the_command_lists_no_more_than_twenty_of_a_kind(tmp_path, capsys):
+    for number in range(22):
+        text(tmp_path / "annotations" / f"{number:02}.txt", "0.2 KD\n0.1 KD\n")
+    words = f"--dataset Folder --task dtm --root {tmp_path} --json {tmp_path}/v.json"
+    status, out, _ = validate(words, capsys)
+    assert status == 1
+    assert out.startswith("folder (DTM)")
+    for kind in ("missing audio", "problem"):
+        assert out.count(f"\n{kind}: ") == 21
+        assert f"\n{kind}: and 2 more\n" in out
+    assert "/annotations/19.txt" in out
+    assert "/annotations/20.txt" not in out
+    content = json.loads((tmp_path / "v.json").read_text())
+    assert len(content["problems"]) == len(content["missing_audio"]) == 22
+
+
 def test_the_command_on_a_wrong_root(tmp_path, capsys):
     status, out, err = validate(f"--dataset mdb --root {tmp_path}", capsys)
     assert (status, out) == (2, "")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import time
 from pathlib import Path
 
 import mir_eval
@@ -19,11 +20,14 @@ from drummernet.evaluation.curves import THRESHOLDS
 from drummernet.evaluation.datasets import read_dataset
 from drummernet.evaluation.estimators import ActivationEstimator, TranscriberEstimator, Unhearable
 from drummernet.evaluation.example import choose_excerpt
+from drummernet.evaluation.origin import Tuning, everything_scored, is_development
 from drummernet.evaluation.protocol import evaluate, score, write_result
 from drummernet.evaluation.report import format_table
 from drummernet.evaluation.scores import count_matches
 from drummernet.evaluation.systems import evaluate_system
 from drummernet.evaluation.tracks import Recording, Track, onsets_by_class
+from drummernet.hits import merge_close
+from drummernet.resources import resource_folder
 from drummernet.score import Beat
 from drummernet.transcriber.contract import Activations, Transcriber
 from drummernet.transcription.picking import DEFAULT_PICKER, Picker
@@ -141,7 +145,17 @@ def test_perfect_predictions_score_1_in_the_documented_json(tmp_path):
     result = evaluate(dataset, "copy", predictions, checkpoint=checkpoint, provenance=made_from)
     assert result.keys() == {
         *("dataset", "root", "task", "split", "system", "checkpoint_sha256", "items_seen", "provenance"),
-        *("development", "threshold", "tuned_on", "tracks", "missing_audio", "unreadable_audio", "unscored"),
+        *(
+            "development",
+            "threshold",
+            "tuned_on",
+            "tuning",
+            "tracks",
+            "unusable",
+            "missing_audio",
+            "unreadable_audio",
+            "unscored",
+        ),
         *("problems", "audio_seconds", "side_sticks", "tolerance_seconds", "per_track", "track_mean"),
         *("pooled", "intervals", "left_out", "paper_convention", "at_20_ms", "five_classes"),
         *("threshold_curve", "confusion", "example", "cpu_seconds_per_audio_second"),
@@ -172,13 +186,13 @@ def test_the_table_says_what_was_left_out(tmp_path, caplog):
     (tmp_path / "annotations" / "w.txt").write_text("0.1 XX\n")
     heard = Clicks(Picker(threshold=0.25))
     heard.activations = lambda recording: {}
-    result = evaluate(read_dataset("folder", tmp_path), "nothing", heard, tuned_on="mdb:m")
+    result = evaluate(read_dataset("folder", tmp_path), "nothing", heard, tuning=Tuning("mdb:m", 0.25, 0.5))
     table = format_table(result)
     rows = {line.split()[0]: line for line in table.splitlines()}
     assert rows["HH"].split() == ["HH", *["0.000"] * 9, "1", "tracks"]
     assert "missing audio: z" in table
     assert "side sticks (scored in no class): 1" in table
-    assert "threshold 0.25, tuned on mdb:m" in table
+    assert "threshold 0.25, tuned on mdb:m (F1 0.500 there)" in table
     assert "development: chosen on mdb" in table
     assert "nothing on folder, DTP: 2 tracks, tolerance 50 ms" in rows["nothing"]
     assert "mean F1, 95% interval over tracks: track mean 0.000 to 0.000, pooled 0.000 to 0.000" in table
@@ -186,9 +200,11 @@ def test_the_table_says_what_was_left_out(tmp_path, caplog):
     assert "only 2 tracks" in caplog.text
     assert "problems of the set: 1\n  " in table
     assert "XX" in table
-    on_itself = {**result, "development": ["folder"], "problems": list("abcdefg"), "tracks": 10}
+    on_itself = {**result, "dataset": "mdb", "problems": list("abcdefg"), "tracks": 10}
+    on_itself["missing_audio"] = [f"m{number}" for number in range(23)]
     table = format_table(on_itself)
-    assert "nothing on folder, DTP (development): 10 tracks" in table
+    assert "nothing on mdb, DTP (development): 10 tracks" in table
+    assert "m18, m19 and 3 more" in table
     assert "  e\n  and 2 more" in table
     assert "warning" not in table
 
@@ -203,7 +219,7 @@ def test_unreadable_audio_is_named_and_the_rest_is_scored(tmp_path, caplog):
         return estimate(KD=[0.1])
 
     result = evaluate(read_dataset("folder", tmp_path), "kick", system)
-    assert heard == [SAMPLE_RATE]
+    assert heard == [SAMPLE_RATE] * 2  # a second of noise first
     assert result["unreadable_audio"] == ["y"]
     assert (result["tracks"], result["missing_audio"]) == (1, ["y"])
     assert "y.wav" in caplog.text
@@ -307,7 +323,7 @@ def test_the_curve_over_thresholds_is_that_of_each_threshold(tmp_path):
     clicked_dataset(tmp_path, sizes, {"x": "1 KD\n2 KD\n4 SD\n", "y": "5 KD\n"})
     dataset, system = read_dataset("folder", tmp_path), Clicks()
     result = evaluate(dataset, "clicks", system)
-    assert len(system.heard) == 2
+    assert system.heard == [SAMPLE_RATE, 12 * SAMPLE_RATE, 12 * SAMPLE_RATE]  # first noise
     curve = {point["threshold"]: point["pooled"] for point in result["threshold_curve"]}
     assert tuple(curve) == THRESHOLDS
     assert curve[0.2] == result["pooled"]
@@ -319,6 +335,14 @@ def test_the_curve_over_thresholds_is_that_of_each_threshold(tmp_path):
         other = evaluate(dataset, "clicks", Clicks(Picker(threshold=threshold)))
         assert other["pooled"] == curve[threshold]
         assert other["threshold"] == threshold
+
+
+def test_the_curve_holds_the_threshold_that_was_used(tmp_path):
+    clicked_dataset(tmp_path, {"x": [(1, 0.9), (2, 0.38)]}, {"x": "1 KD\n"})
+    result = evaluate(read_dataset("folder", tmp_path), "clicks", Clicks(Picker(threshold=0.37)))
+    curve = {point["threshold"]: point["pooled"] for point in result["threshold_curve"]}
+    assert list(curve) == sorted([*THRESHOLDS, 0.37])
+    assert curve[0.37] == result["pooled"] != curve[0.4]
 
 
 def test_what_is_heard_where_something_else_is_played():
@@ -335,6 +359,8 @@ def test_what_is_heard_where_something_else_is_played():
     result = confusion(tracks, estimates)
     assert result["hits"] == {"KD": 4, "SD": 2, "HH": 2, "TT": 1, "CY": 0, "OT": 1}
     heard = {(played, name): n for played, row in result["heard"].items() for name, n in row.items() if n > 0}
+    # The second snare at that tom has no other row.
+    assert result["again"] == {"KD": 0, "SD": 1, "HH": 0, "TT": 0, "CY": 0}
     assert heard == {
         **{("KD", "KD"): 2, ("KD", "SD"): 1, ("KD", "HH"): 1},
         **{("SD", "KD"): 1, ("SD", "SD"): 1},
@@ -342,6 +368,86 @@ def test_what_is_heard_where_something_else_is_played():
         **{("TT", "SD"): 1, ("OT", "HH"): 1},
         **{("nothing", "SD"): 1, ("nothing", "CY"): 1},
     }
+
+
+def test_every_heard_hit_is_somewhere():
+    rng = np.random.default_rng(5)
+    tracks, estimates = [], {}
+    for number in range(20):
+        tracks.append(track(f"{number}", **{c: rng.uniform(0, 9, 20).tolist() for c in ("KD", "SD", "OT")}))
+        estimates[f"{number}"] = estimate(KD=np.sort(rng.uniform(0, 9, 60)))
+    result = confusion(tracks, estimates)
+    pooled = sum(row["KD"]["fp"] for row in score(tracks, estimates)["per_track"])
+    rows = {played: row["KD"] for played, row in result["heard"].items()}
+    assert result["again"]["KD"] > 20
+    false = rows["SD"] + rows["OT"] + rows["nothing"] + result["again"]["KD"]
+    # A false hit near two drums counts twice.
+    assert pooled <= false <= pooled + min(rows["SD"], rows["OT"])
+    only_kicks = [track(each.name, KD=each.onsets["KD"].tolist()) for each in tracks]
+    result = confusion(only_kicks, estimates)
+    heard = sum(row["KD"] for row in result["heard"].values()) + result["again"]["KD"]
+    assert heard == sum(len(merge_close(each["KD"])) for each in estimates.values())
+
+
+def test_what_a_system_does_once_is_no_cost_of_hearing(tmp_path):
+    folder_dataset(tmp_path, {"x": LINES, "y": LINES})
+    imported = []
+
+    def slow_at_first(recording: Recording) -> dict[str, np.ndarray]:
+        start = time.process_time()
+        while not imported and time.process_time() - start < 0.5:
+            pass
+        imported.append(len(recording.audio))
+        return {}
+
+    result = evaluate(read_dataset("folder", tmp_path), "slow", slow_at_first)
+    assert imported == [SAMPLE_RATE] * 3
+    assert result["audio_seconds"] == 2
+    assert result["cpu_seconds_per_audio_second"] < 0.1
+
+
+def test_hits_after_the_end_of_cut_audio_are_a_problem(tmp_path):
+    folder_dataset(tmp_path, {"x": "0.5 KD\n1.5 KD\n1.9 SD\n", "y": "0.5 KD\n"})
+    cut = f"{tmp_path}/audio/x.wav: length: 2 hits lie after its 1.00 s"
+    for system in (lambda recording: {}, tmp_path / "annotations"):
+        result = evaluate(read_dataset("folder", tmp_path), "kick", system)
+        assert (result["problems"], result["unusable"]) == ([cut], [])
+        assert everything_scored(result)
+
+
+def test_what_cost_a_track_is_told_from_what_is_odd(tmp_path):
+    folder_dataset(tmp_path, {"x": "0.5 KD\n0.2 KD\n", "y": LINES}, silent=("y",))
+    predictions = tmp_path / "annotations"
+    odd = evaluate(read_dataset("folder", tmp_path), "copy", predictions)
+    # What has no audio is scored from predictions.
+    assert (odd["missing_audio"], odd["tracks"], len(odd["problems"])) == (["y"], 2, 1)
+    assert everything_scored(odd)
+    assert not everything_scored(evaluate(read_dataset("folder", tmp_path), "kick", lambda recording: {}))
+    (tmp_path / "part").mkdir()
+    (tmp_path / "part" / "x.tsv").write_text("0.5 KD\n")
+    part = evaluate(read_dataset("folder", tmp_path), "part", tmp_path / "part")
+    assert part["unscored"] == ["y: neither audio nor predictions"]
+    assert not everything_scored(part)
+    (predictions / "z.txt").write_text("0.5 XX\n")
+    bad = evaluate(read_dataset("folder", tmp_path), "copy", predictions)
+    assert bad["unusable"] == [f"{predictions}/z.txt: line 1: unknown label 'XX'"]
+    assert set(bad["unusable"]) < set(bad["problems"])
+    assert not everything_scored(bad)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ({"dataset": "mdb", "development": ["smt", "mdb"]}, True),
+        ({"dataset": "mdb", "development": ["smt"], "tuned_on": "mdb:elsewhere"}, True),
+        ({"dataset": "mdb", "development": None}, False),
+        ({"dataset": "folder", "root": "a", "development": ["folder"]}, False),
+        ({"dataset": "folder", "root": "a", "tuned_on": "folder:b"}, False),
+        ({"dataset": "folder", "root": "a", "tuned_on": "folder:a"}, True),
+    ],
+)
+def test_development_is_by_the_set_and_of_folders_by_the_root(content, expected):
+    assert is_development(content) is expected
 
 
 def test_the_example_is_the_same_whatever_the_system(tmp_path):
@@ -431,3 +537,13 @@ def test_a_result_is_called_as_asked_and_says_what_a_baseline_is(tmp_path):
     assert (result["development"], result["items_seen"]) == ([], None)
     with pytest.raises(InputError, match="kits: test: only baselines"):
         evaluate_system("folder", tmp_path, predictions=tmp_path, kits=["test"])
+    with pytest.raises(InputError, match="kits: 'test,': one of the names is empty"):
+        evaluate_system("folder", tmp_path, baseline="nmfd", kits=["test", ""])
+
+
+def test_packaged_weights_are_hashed(tmp_path):
+    folder_dataset(tmp_path, {"x": LINES})
+    result = evaluate_system("FOLDER", tmp_path, baseline="GRUTS", task="dtd")
+    weights = resource_folder("weights") / "gruts.safetensors"
+    assert result["checkpoint_sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert (result["dataset"], result["task"]) == ("folder", "DTD")

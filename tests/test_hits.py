@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from drummernet.hits import (
     write_midi,
     write_tsv,
 )
-from drummernet.resources import replaced_file
+from drummernet.resources import refuse_unwritable, replaced_file
 
 ALL_WRITERS = [write_midi, write_tsv, write_json]
 ALL_READERS = [read_midi, read_tsv, read_json, read_labels]
@@ -289,6 +290,62 @@ def test_a_block_that_succeeds_replaces_the_file(tmp_path: Path) -> None:
             temporary.write_text(content)
         assert target.read_text() == content
     assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_link_stays_and_what_it_points_to_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    link = tmp_path / "link.tsv"
+    link.symlink_to("real/out.tsv")
+    for content in ("first", "second"):
+        with replaced_file(link) as temporary:
+            temporary.write_text(content)
+        assert link.is_symlink()
+        assert (tmp_path / "real" / "out.tsv").read_text() == content
+
+
+def test_a_pipe_is_written_to_and_stays(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    end = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    with replaced_file(tmp_path / "pipe") as temporary:
+        temporary.write_text("through")
+    assert os.read(end, 99) == b"through"
+    os.close(end)
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_errors_name_the_file_that_was_asked_for(tmp_path: Path) -> None:
+    def fail() -> None:
+        with replaced_file(tmp_path / "out.tsv") as temporary:
+            raise PermissionError(errno.EACCES, "Permission denied", str(temporary))
+
+    with pytest.raises(PermissionError) as error:
+        fail()
+    assert error.value.filename == str(tmp_path / "out.tsv")
+
+    def vanish() -> None:
+        with replaced_file(tmp_path / "out.tsv"):
+            pass  # nothing is written: there is nothing to put in place
+
+    with pytest.raises(FileNotFoundError) as gone:
+        vanish()
+    assert (gone.value.filename, gone.value.filename2) == (str(tmp_path / "out.tsv"), None)
+
+
+def test_what_cannot_be_written_is_refused_beforehand(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "new" / "deep" / "a.json", tmp_path / "file", Path("/dev/null"), Path("a.json")):
+        refuse_unwritable(path)
+    for path, problem in (
+        (tmp_path, "Is a directory"),
+        (Path(), "Is a directory"),
+        (tmp_path / "file" / "a.json", f"{tmp_path / 'file'} is no folder"),
+    ):
+        with pytest.raises(InputError, match=f"file: {problem}"):
+            refuse_unwritable(path)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    monkeypatch.setattr(os, "access", lambda place, mode: False)  # root may do everything
+    with pytest.raises(InputError, match=f"a: file: {tmp_path} cannot be written to"):
+        refuse_unwritable(tmp_path / "new" / "a")
 
 
 def test_merge_close_compares_with_the_last_kept() -> None:

@@ -128,6 +128,16 @@ def test_mdb_side_sticks_are_ot_whatever_the_class_file_says(tmp_path):
     check_onsets(track, [(0.01, "KD"), (1.0, "SD"), (0.5, "HH"), (0.75, "CY"), (0.25, "OT"), (0.9, "OT")])
 
 
+def test_mdb_side_sticks_beside_snares_and_at_rounded_times(tmp_path):
+    folder = tmp_path / "annotations"
+    text(folder / "class" / "MusicDelta_X_class.txt", "1.0 SD\n1.0 OT\n2.0 SD\n3.0 SD\n3.01 SD\n4.0 OT\n")
+    lines = "1.0 SD\n1.0 SST\n2.000001 SST\n3.0 SDG\n3.0102 SST\n4.0009 SST\n"
+    text(folder / "subclass" / "MusicDelta_X_subclass.txt", lines)
+    (track,) = read_dataset("mdb", tmp_path).tracks
+    assert track.side_sticks == 4
+    check_onsets(track, [(1.0, "SD"), (3.0, "SD"), *((t, "OT") for t in (1.0, 2.000001, 3.0102, 4.0))])
+
+
 def test_mdb_files_that_are_not_all_there(copied):
     root = copied("mdb")
     (root / "audio" / "drum_only" / "MusicDelta_Swing1_Drum.wav").rename(
@@ -145,6 +155,8 @@ def test_mdb_files_that_are_not_all_there(copied):
         "MusicDelta_Swing1_class.txt: subclass: no such file",
     ):
         assert sum(part in problem for problem in dataset.problems) == 1, part
+    # The missing subclass file costs no track.
+    assert [problem in dataset.unusable for problem in dataset.problems].count(False) == 1
     validation = dataset.validate()
     assert validation.missing_audio == ("MusicDelta_Swing1",)
     assert not validation.is_complete
@@ -273,6 +285,15 @@ def test_e_gmd_without_a_table(tmp_path):
     assert [track.beats is None for track in dataset.tracks] == [True, False, False]
     with pytest.raises(InputError, match="split: 'test' was asked for, but here is no info"):
         read_dataset("e-gmd", tmp_path, split="test")
+
+
+def test_e_gmd_root_one_level_too_high(copied):
+    root = copied("e-gmd")
+    written_midi(root.parent / "other" / "x.mid", made_groove(0))
+    with pytest.raises(InputError, match=f"^{root.parent}: root: {root} has the table; name that folder$"):
+        read_dataset("e-gmd", root.parent)
+    (root / "e-gmd-v1.0.0.csv").unlink()
+    assert len(read_dataset("e-gmd", root.parent).tracks) == 4
 
 
 def test_e_gmd_durations_without_end(copied):

@@ -42,7 +42,8 @@ def prepare(folder: Path) -> None:
         write_audio(folder / name, noise)
     for name in ("Kick 01.wav", "snare.wav", "hat closed.wav"):
         write_audio(folder / "samples" / name, noise[:4_000] * np.exp(-np.arange(4_000) / 400))
-    write_audio(folder / "MDB Drums/audio/drum_only/MusicDelta_Rock_Drum.wav", noise)
+    # Another recording than that of the test set: thresholds are not tuned on copies of what is scored.
+    write_audio(folder / "MDB Drums/audio/drum_only/MusicDelta_Rock_Drum.wav", noise[::-1])
     hits = [Hit(0.5, "KD"), Hit(1.0, "SD")]
     for name in ("groove/a.mid", "e-gmd/x.mid"):
         write_midi(folder / name, hits)

@@ -204,6 +204,9 @@ def test_provenance_is_carried_from_the_checkpoint_to_the_weights(tmp_path):
         export_weights(tmp_path / f"{name}.ckpt", tmp_path / f"{name}.safetensors")
         assert load_provenance(tmp_path / f"{name}.ckpt") == expected
         assert load_provenance(tmp_path / f"{name}.safetensors") == expected
+    ordinary = tmp_path / "ordinary"
+    ordinary.touch()
+    assert (tmp_path / "last.safetensors").stat().st_mode == ordinary.stat().st_mode
 
 
 def test_components_that_do_not_fit_are_named():

@@ -1,6 +1,7 @@
 """Thresholds: fixed, the system's own, or chosen on a set that is not the one that is scored."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from drummernet.evaluation import systems
 from drummernet.evaluation.datasets import read_dataset
 from drummernet.evaluation.estimators import ActivationEstimator, Baseline, Unhearable
 from drummernet.evaluation.protocol import evaluate
+from drummernet.evaluation.report import format_table
 from drummernet.evaluation.systems import evaluate_system
 from drummernet.evaluation.tracks import Recording
 from drummernet.evaluation.tuning import GRID, middle_of_best, tune_threshold, tuning_set
@@ -43,6 +45,8 @@ def write_set(root: Path, names: str = "x", lines: str = LINES) -> Path:
         audio = np.zeros(7 * SAMPLE_RATE)
         for onset_seconds, size in CLICKS:
             audio[onset_seconds * SAMPLE_RATE] = size
+        # No two recordings are alike, though nobody hears it.
+        audio[-100:] = np.random.default_rng(list(f"{root.name}{name}".encode())).uniform(-1e-3, 1e-3, 100)
         write_audio(root / "audio" / f"{name}.wav", audio)
         (root / "annotations").mkdir(exist_ok=True)
         (root / "annotations" / f"{name}.txt").write_text(lines)
@@ -76,7 +80,8 @@ def test_rounding_makes_no_best():
 
 def test_the_threshold_is_the_middle_of_those_that_hear_all_and_invent_nothing(tmp_path):
     system = Clicks()
-    threshold = tune_threshold(system, read_dataset("folder", write_set(tmp_path, "xyz")))
+    on, threshold, f1 = tune_threshold(system, read_dataset("folder", write_set(tmp_path, "xyz")))
+    assert (on, f1) == (f"folder:{tmp_path}", pytest.approx(2 / 3))  # no hats there to be found
     # All of 0.30 (and a little less than that by the mean of its window) to 0.49.
     assert threshold == pytest.approx(0.38)
     assert system.heard == 3  # each recording once
@@ -95,7 +100,7 @@ def test_what_cannot_be_heard_is_not_tuned_on(tmp_path, caplog):
     (tmp_path / "audio" / "x.wav").write_text("no audio")
     (tmp_path / "audio" / "y.wav").unlink()
     system = Clicks()
-    assert tune_threshold(system, read_dataset("folder", tmp_path)) == pytest.approx(0.38)
+    assert tune_threshold(system, read_dataset("folder", tmp_path)).threshold == pytest.approx(0.38)
     assert system.heard == 1
     assert "x: not tuned on" in caplog.text
 
@@ -107,17 +112,38 @@ def test_what_cannot_be_heard_is_not_tuned_on(tmp_path, caplog):
         tune_threshold(system, read_dataset("folder", tmp_path))
 
 
+def test_a_choice_that_tells_nothing_or_lies_at_an_end_is_named(tmp_path, caplog):
+    root = write_set(tmp_path / "hats", lines="1 HH\n")
+    assert tune_threshold(Clicks(), read_dataset("folder", root))[1:] == (0.5, 0)
+    assert caplog.messages == [f"folder:{root}: tuned on in vain: F1 is 0 at every threshold"]
+    caplog.clear()
+
+    def hears_little(recording: Recording) -> dict[str, np.ndarray]:
+        values = np.zeros(7000)
+        values[[1000, 2000]] = 0.03, 0.9
+        return {"KD": values}
+
+    system = Clicks()
+    system.activations = hears_little
+    tuning = tune_threshold(system, read_dataset("folder", root := write_set(tmp_path / "soft")))
+    assert tuning.threshold == GRID[0]
+    assert caplog.messages == [f"folder:{root}: the best threshold, 0.02, is at the end of those tried"]
+
+
 def test_a_threshold_is_tuned_on_another_set_and_the_result_says_so(tmp_path, clicks):
     scored = write_set(tmp_path / "scored")
     other = write_set(tmp_path / "other", lines="1 KD\n4 SD\n")  # only the loudest of each
     words = f"folder:{other}"
     result = evaluate_system("folder", scored, baseline="clicks", tune_on=words, kits=["a", "b"])
     assert (result["threshold"], result["tuned_on"]) == (pytest.approx(0.64), words)
+    assert result["tuning"] == {"f1": pytest.approx(2 / 3), "threshold": pytest.approx(0.64)}
+    assert f"tuned on {words} (F1 0.667 there)" in format_table(result)
     assert result["development"] == ["folder"]
     assert result["pooled"]["KD"]["recall"] == 0.5
     assert result["provenance"] == {"paper": "-", "kits": ["a", "b"]}
     fixed = evaluate_system("folder", scored, baseline="clicks", threshold=0.4)
     assert (fixed["threshold"], fixed["tuned_on"], fixed["development"]) == (0.4, None, [])
+    assert fixed["tuning"] is None
     assert fixed["pooled"]["mean"]["f1"] == pytest.approx(2 / 3)  # no hats there to be found
     assert evaluate_system("folder", scored, baseline="clicks")["threshold"] == 0.97
     assert clicks == [["a", "b"], None, None]
@@ -136,11 +162,17 @@ def test_what_is_scored_is_not_tuned_on(tmp_path, clicks):
     (linked / "audio" / "w.wav").unlink()
     (linked / "audio" / "w.wav").symlink_to(scored / "audio" / "y.wav")
     (tmp_path / "again").symlink_to(scored, target_is_directory=True)
+    copied, hard = write_set(tmp_path / "copied", "uv"), write_set(tmp_path / "hard", "t")
+    shutil.copy(scored / "audio" / "x.wav", copied / "audio" / "u.wav")
+    (hard / "audio" / "t.wav").unlink()
+    (hard / "audio" / "t.wav").hardlink_to(scored / "audio" / "x.wav")
     for words, what in (
         (f"folder:{scored}", "2 recordings"),
         (f"folder:{tmp_path / 'again'}", "2 recordings"),
         (f"folder:{inside}", "its folder"),
         (f"folder:{linked}", "1 recordings"),
+        (f"FOLDER:{copied}", "1 recordings"),
+        (f"folder:{hard}", "1 recordings"),
     ):
         with pytest.raises(InputError, match=f"tune-on: .*: shares {what} with the set that is scored"):
             evaluate_system("folder", scored, baseline="clicks", tune_on=words)
@@ -155,7 +187,9 @@ def test_the_command_tunes_names_and_counts_what_it_could_not_score(tmp_path, cl
     words += ["--name", "mine", "--task", "DTD", "--kits", "test,stems", "--json", str(tmp_path / "a.json")]
     tune = ["--tune-on", f"folder:{tmp_path / 'other'}"]
     assert main([*words, *tune]) == 0
-    assert "mine on folder, DTD (development): 2 tracks" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "mine on folder, DTD: 2 tracks" in told  # tuned on another folder
+    assert "development: chosen on folder" in told
     result = json.loads((tmp_path / "a.json").read_text())
     assert (result["system"], result["threshold"]) == ("mine", pytest.approx(0.38))
     assert clicks == [["test", "stems"]]
@@ -165,7 +199,7 @@ def test_the_command_tunes_names_and_counts_what_it_could_not_score(tmp_path, cl
 
     def hears_no_second(self: Clicks, recording: Recording) -> dict[str, np.ndarray]:
         self.heard += 1
-        if self.heard == 2:
+        if self.heard == 3:  # the first is noise
             raise Unhearable("recording", "one_shots", "there are none")
         return {}
 

@@ -35,9 +35,9 @@ def draw_bars(results: ResultSet, published: Sequence[Entry]) -> Picture:
 
     Args:
         results: A set.
-        published: The entries of its dataset; drawn are those averaged as in the 2019 paper.
+        published: The entries of its dataset; drawn are those on its task, averaged as in the 2019 paper.
     """
-    entries = [entry for entry in published if entry.average == PAPER_AVERAGE]
+    entries = [e for e in published if e.average == PAPER_AVERAGE and e.task == results.task]
     rows = results.results
     positions = [*range(len(rows)), *(len(rows) + 0.5 + number for number in range(len(entries)))]
     labels = [*(row.marked_label for row in rows), *(entry.system for entry in entries)]

@@ -9,12 +9,13 @@ from matplotlib.figure import Figure
 from drummernet.comparison_pictures.style import SMALL, TINY, WIDTH_INCHES, Picture, numbered, parts, wrapped
 from drummernet.components import FIVE_CLASSES, OTHER
 from drummernet.evaluation.comparison import Labelled, ResultSet
+from drummernet.evaluation.confusion import NOTHING
 
 _COLUMNS = 3
 _PANEL_INCHES = 3.0
 _PER_PICTURE = 9
 _PLAYED = (*FIVE_CLASSES, OTHER)
-_NOTHING = "nothing"
+_AGAIN = "again"
 _COLOURS = "Blues"
 _DARK = 0.55
 """Numbers on a darker cell than that are white."""
@@ -47,21 +48,25 @@ def _draw(results: ResultSet, rows: Sequence[Labelled], slug: str) -> Picture:
         f"{results.title}. On the diagonal: hits that were found. Beside it: false hits of the "
         "column's class within 50 ms of a hit "
         "of the row's; one near two drums counts in both rows. Shade and first number: per 100 hits of "
-        "the row; second number: how many. Last row: false hits near no hit at all."
+        f"the row; second number: how many. Row {NOTHING}: false hits near no hit at all."
     )
+    if any(row.result.value(("confusion", _AGAIN)) for row in rows):
+        caption += (
+            f" Row {_AGAIN}: false hits near hits that others stand for already, in none of the rows above."
+        )
     return Picture(slug, figure, caption, tuple((row, (("confusion",),)) for row in rows))
 
 
 def _draw_map(axes: Axes, row: Labelled) -> None:
     hits = [row.result.required(("confusion", "hits", played)) for played in _PLAYED]
+    extra = {NOTHING: ("confusion", "heard", NOTHING), _AGAIN: ("confusion", _AGAIN)}
+    extra = {name: pointer for name, pointer in extra.items() if row.result.value(pointer)}
+    pointers = [*(("confusion", "heard", played) for played in _PLAYED), *extra.values()]
     heard = np.array(
-        [
-            [row.result.required(("confusion", "heard", played, name)) for name in FIVE_CLASSES]
-            for played in (*_PLAYED, _NOTHING)
-        ]
+        [[row.result.required((*pointer, name)) for name in FIVE_CLASSES] for pointer in pointers]
     )
-    shares = heard[:-1] / np.maximum(hits, 1)[:, None]
-    shades = np.vstack((shares, np.zeros(len(FIVE_CLASSES))))
+    shares = heard[: len(_PLAYED)] / np.maximum(hits, 1)[:, None]
+    shades = np.vstack((shares, np.zeros((len(extra), len(FIVE_CLASSES)))))
     axes.imshow(shades, cmap=_COLOURS, vmin=0, vmax=1, aspect="auto")
     for (line, column), count in np.ndenumerate(heard):
         colour = "white" if shades[line, column] > _DARK else "black"
@@ -69,12 +74,12 @@ def _draw_map(axes: Axes, row: Labelled) -> None:
             percent = f"{100 * shares[line, column]:.0f}"
             axes.text(column, line - 0.16, percent, ha="center", va="center", color=colour, fontsize=SMALL)
             axes.text(column, line + 0.26, f"{count:.0f}", ha="center", va="center", color=colour, fontsize=6)
-        elif line == len(shares):
+        elif line >= len(shares):
             axes.text(column, line, f"{count:.0f}", ha="center", va="center", fontsize=6.5)
     axes.axhline(len(shares) - 0.5, color="black", linewidth=0.8)
     axes.set_xticks(range(len(FIVE_CLASSES)), list(FIVE_CLASSES), fontsize=TINY)
     names = [f"{played} {number:.0f}" for played, number in zip(_PLAYED, hits, strict=True)]
-    axes.set_yticks(range(len(heard)), [*names, _NOTHING], fontsize=TINY)
+    axes.set_yticks(range(len(heard)), [*names, *extra], fontsize=TINY)
     axes.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
     axes.set_xlabel("heard", fontsize=TINY)
     axes.xaxis.set_label_position("top")

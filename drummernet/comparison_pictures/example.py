@@ -1,7 +1,6 @@
 """The same seconds as every system heard them: activations, picks, reference."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -22,9 +21,8 @@ from drummernet.comparison_pictures.style import (
     wrapped,
 )
 from drummernet.components import FIVE_CLASSES, THREE_CLASSES
-from drummernet.errors import InputError
 from drummernet.evaluation.comparison import Labelled, ResultSet
-from drummernet.evaluation.result_files import Result, field_name
+from drummernet.evaluation.result_files import Result
 
 _SPAN = ("start_seconds", "duration_seconds")
 _LANE_INCHES = 0.36
@@ -120,11 +118,5 @@ def _draw_lane(axes: Axes, result: Result, name: str, bottom: int) -> None:
     )
 
 
-def _values(result: Result, kind: str, name: str) -> list[Any]:
-    pointer = ("example", kind, name)
-    values = result.value(pointer)
-    if values is None:
-        return []
-    if not isinstance(values, list) or not all(isinstance(value, (int, float)) for value in values):
-        raise InputError(result.path, field_name(pointer), "is no list of numbers")
-    return values
+def _values(result: Result, kind: str, name: str) -> list[float]:
+    return result.value(("example", kind, name)) or []

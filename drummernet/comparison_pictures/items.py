@@ -65,9 +65,13 @@ def draw_items(sets: Sequence[ResultSet], trend: dict[str, Any]) -> Picture | No
             text.set_parse_math(False)
     caption = (
         "Track mean of F1 at 50 ms over the items of 2 s that a checkpoint was trained on, with 95 % "
-        "intervals over tracks. Dashed: the published trend on all tracks of that set, in the paper's "
-        "convention; dotted: these results in that convention."
+        "intervals over tracks."
     )
+    if any(_published(results, trend) for results, _ in curves):
+        caption += (
+            " Dashed: the published trend on all tracks of that set, in the paper's convention; dotted: "
+            "these results in that convention."
+        )
     sources = [
         (row, (_SEEN, _MEAN, _PAPER)) for _, systems in curves for rows in systems.values() for row in rows
     ]
@@ -87,6 +91,8 @@ def _curves(results: ResultSet) -> dict[str, list[Labelled]]:
 
 def _published(results: ResultSet, trend: dict[str, Any]) -> list[tuple[float, float]]:
     key = results.dataset
+    if trend["tasks"].get(key) != results.task:
+        return []
     return [(row["items"], row["f1"][key]) for row in trend["points"] if key in row["f1"]]
 
 

@@ -35,9 +35,9 @@ def draw_tracks(results: ResultSet, published: Sequence[Entry]) -> Picture:
 
     Args:
         results: A set.
-        published: The entries of its dataset; drawn are those whose quartiles are known.
+        published: The entries of its dataset; drawn are those on its task whose quartiles are known.
     """
-    entries = [entry for entry in published if entry.spread]
+    entries = [entry for entry in published if entry.spread and entry.task == results.task]
     rows = results.results
     positions = [float(number) for number in range(len(rows) + len(entries))]
     labels = [*(row.marked_label for row in rows), *(f"{entry.system}, published" for entry in entries)]

@@ -67,6 +67,11 @@ def draws(kind: str, tracks: int, count: int) -> Iterator[np.ndarray]:
             yield rng.integers(0, 2, (rows, tracks)).astype(np.float64)
 
 
+def all_swaps(tracks: int) -> np.ndarray:
+    """Return every row of 0 and 1 for each track, (2**n, n) float64."""
+    return (np.arange(1 << tracks)[:, None] >> np.arange(tracks) & 1).astype(np.float64)
+
+
 def bootstrap(
     statistic: Callable[[np.ndarray], np.ndarray], tracks: int, occurrences: np.ndarray, count: int
 ) -> tuple[np.ndarray, np.ndarray]:

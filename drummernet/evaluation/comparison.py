@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from drummernet.evaluation.origin import FOLDER_DATASET, is_development
 from drummernet.evaluation.result_files import Result
 from drummernet.evaluation.statistics import FEW_TRACKS
 
-FOLDER_DATASET = "folder"
 DEVELOPMENT_LEGEND = "* development: something of the system was chosen on this set."
 _MOST_NAMES = 10
 
@@ -71,7 +71,7 @@ def result_sets(results: Sequence[Result]) -> list[ResultSet]:
     A result that does not say its task, as older ones, joins those of its dataset if they have one only.
 
     Args:
-        results: From :func:`drummernet.evaluation.result_files.read_results`.
+        results: From :func:`drummernet.evaluation.result_reading.read_results`.
     """
     keys = [_key(result) for result in results]
     notes: dict[_SetKey, list[str]] = {}
@@ -89,7 +89,7 @@ def result_sets(results: Sequence[Result]) -> list[ResultSet]:
         parts = [dataset, Path(root).name if root else None, task, split]
         words = [part for part in parts if part]
         slug = _unique(re.sub(r"[^a-z0-9-]+", "_", "_".join(words).lower()), [s.slug for s in sets])
-        labelled, twice = _labelled(dataset, members)
+        labelled, twice = _labelled(members)
         set_notes = [*notes.get(key, []), *twice, *_track_notes(labelled)]
         sets.append(ResultSet(dataset, task, split, " · ".join(words), slug, labelled, set_notes))
     return sets
@@ -106,7 +106,7 @@ def _key(result: Result) -> _SetKey:
     return dataset, root, result.text("task"), result.text("split")
 
 
-def _labelled(dataset: str, results: Sequence[Result]) -> tuple[list[Labelled], list[str]]:
+def _labelled(results: Sequence[Result]) -> tuple[list[Labelled], list[str]]:
     """Name results by system, where that is not enough also by items seen, by file name, or by path."""
     systems = [str(result.text("system")) for result in results]
     seen = [result.number(("items_seen",)) for result in results]
@@ -115,27 +115,15 @@ def _labelled(dataset: str, results: Sequence[Result]) -> tuple[list[Labelled], 
         for system, items in zip(systems, seen, strict=True)
     ]
     by_file = [f"{system} ({result.path.stem})" for system, result in zip(systems, results, strict=True)]
-    by_path = [f"{system} ({result.path})" for system, result in zip(systems, results, strict=True)]
+    by_path = [f"{system} ({result.shown})" for system, result in zip(systems, results, strict=True)]
     labels = systems
     for finer in (by_items, by_file, by_path):
         counts = Counter(labels)
         labels = [new if counts[label] > 1 else label for label, new in zip(labels, finer, strict=True)]
     twice = [system for system, count in Counter(by_items).items() if count > 1]
     notes = [f"{system}: several results, told apart by their files." for system in twice]
-    chosen = [_is_development(dataset, result) for result in results]
+    chosen = [is_development(result.content) for result in results]
     return [Labelled(*row) for row in zip(labels, results, chosen, strict=True)], notes
-
-
-def _is_development(dataset: str, result: Result) -> bool:
-    """Tell whether a result is on a set that its system's choices were made on."""
-    chosen_on = [str(name) for name in result.content.get("development") or []]
-    tuned_on = result.text("tuned_on")
-    for text in [*chosen_on, *([tuned_on] if tuned_on else [])]:
-        name, _, root = text.partition(":")
-        # All plain folders have one name: there only the root tells whether it is the same set.
-        if name == dataset and (dataset != FOLDER_DATASET or root == result.text("root")):
-            return True
-    return False
 
 
 def _track_notes(results: Sequence[Labelled]) -> list[str]:
@@ -155,7 +143,7 @@ def _track_notes(results: Sequence[Labelled]) -> list[str]:
     for row in results:
         unscored = row.result.unscored
         if unscored:
-            named = "; ".join(str(name) for name in unscored[:_MOST_NAMES])
+            named = "; ".join(unscored[:_MOST_NAMES])
             more = f" and {len(unscored) - _MOST_NAMES} more" if len(unscored) > _MOST_NAMES else ""
             notes.append(f"{row.label} was not scored on {len(unscored)} tracks: {named}{more}.")
     return notes

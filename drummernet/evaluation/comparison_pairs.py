@@ -60,10 +60,12 @@ def pair_table(pairs: list[Pair]) -> Table:
             low, high = mean["interval"]
             cells += [f"{mean['difference']:+.3f}", f"{low:+.3f} to {high:+.3f}", _p(mean["p"])]
         rows.append(tuple(cells))
+    exact = all(pair.compared["exact"] for pair in pairs)
+    swaps = "all swaps" if exact else "random swaps"
+    kind = "exact permutation test" if exact else "approximate randomisation"
     note = (
-        "Mean F1 at 50 ms minus that of the first system, on the same tracks; p by random swaps of tracks "
-        "between the two (approximate randomisation), not corrected for the number of "
-        f"tests ({2 * len(pairs)})."
+        f"Mean F1 at 50 ms minus that of the first system, on the same tracks; p by {swaps} of tracks "
+        f"between the two ({kind}), not corrected for the number of tests ({2 * len(pairs)})."
     )
     return Table(f"Differences to {pairs[0].first.label}", tuple(header), rows, note)
 

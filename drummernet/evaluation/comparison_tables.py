@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from drummernet.components import FIVE_CLASSES
@@ -72,7 +73,7 @@ def fact_table(results: ResultSet) -> Table:
                 *(cell(result, column) for column in _FACT_COLUMNS[2:]),
                 ", ".join(cell(result, column) for column in _LEFT_OUT_COLUMNS),
                 _words(result.value(("provenance",))),
-                str(result.path),
+                result.shown,
             )
         )
     return Table("What was scored, and how the systems were made", _FACT_HEADER, rows)
@@ -142,7 +143,7 @@ def cell(result: Result, column: Column) -> str:
 def _chosen_on(result: Result) -> str:
     if result.number(("threshold",)) is None:
         return NOTHING
-    return result.text("tuned_on") or "fixed beforehand"
+    return _without_folders(result.text("tuned_on") or "fixed beforehand")
 
 
 def _words(value: Any) -> str:
@@ -154,4 +155,10 @@ def _words(value: Any) -> str:
     if isinstance(value, list):
         more = f" and {len(value) - _MOST_NAMES} more" if len(value) > _MOST_NAMES else ""
         return ", ".join(_words(part) for part in value[:_MOST_NAMES]) + more
-    return str(value)
+    return _without_folders(str(value))
+
+
+def _without_folders(text: str) -> str:
+    """Name what a path, or ``SET:PATH``, leads to, not where that lies on the machine of the result."""
+    start, colon, path = text.rpartition(":")
+    return f"{start}{colon}{Path(path).name}" if Path(path).is_absolute() else text

@@ -10,7 +10,7 @@ from drummernet.evaluation.scores import TOLERANCE_SECONDS, Counts, count_classe
 from drummernet.evaluation.tracks import Track
 
 THRESHOLDS = (0.02, *(round(0.05 * step, 2) for step in range(1, 20)))
-"""Those of the curve that a result keeps."""
+"""Those of the curve that a result keeps, beside the system's own."""
 
 TrackCounts = dict[str, Counts]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from drummernet.errors import InputError
 from drummernet.evaluation.layouts import e_gmd, enst, folder, mdb, smt
-from drummernet.evaluation.layouts.layout import Layout
+from drummernet.evaluation.layouts.layout import Layout, Problems
 from drummernet.evaluation.tracks import Track
 from drummernet.evaluation.validation import Validation, validate_tracks
 
@@ -32,6 +32,7 @@ class Dataset:
         tracks: Every track whose annotation can be used, in order of name, also where its audio is not there.
         problems: In one line each: tracks that cannot be used, what had to be mended, audio that nobody
             annotated.
+        unusable: Those of the problems that cost a track.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Dataset:
     split: str | None
     tracks: tuple[Track, ...]
     problems: tuple[str, ...]
+    unusable: tuple[str, ...]
 
     @property
     def track_ids(self) -> list[str]:
@@ -67,33 +69,37 @@ def read_dataset(name: str, root: Path, task: str | None = None, split: str | No
     """Read the annotations of a dataset and find its audio.
 
     Args:
-        name: A name in ``DATASETS``.
+        name: A name in ``DATASETS``, in upper or lower case.
         root: The folder that holds the dataset.
-        task: One of its layout's tasks; None is the first of them.
+        task: One of its layout's tasks, in upper or lower case; None is the first of them.
         split: A split that the set's table names; None is all.
 
     Raises:
         InputError: if there is no such name, task or split, or the root holds no track that can be used.
     """
+    name = name.lower()
     if name not in DATASETS:
         raise InputError("dataset", name, f"unknown; known datasets are {', '.join(DATASETS)}")
     layout = DATASETS[name]
-    task = task or layout.tasks[0]
+    task = layout.tasks[0] if task is None else task.upper()
     if task not in layout.tasks:
         raise InputError(name, "task", f"{task!r} is none of {', '.join(layout.tasks)}")
     if split is not None and not layout.has_splits:
         raise InputError(name, "split", f"{split!r} was asked for, but the set has none")
     if not root.is_dir():
         raise InputError(root, "root", "no such folder")
-    lines: list[str] = []
+    found = Problems()
     try:
-        tracks = layout.read(root, task, split, lines)
+        tracks = layout.read(root, task, split, found)
     except OSError as error:
         raise InputError(error.filename or root, "file", error.strerror or str(error)) from error
-    problems = tuple(" ".join(line.splitlines()) for line in lines)
+    problems, unusable = (
+        tuple(" ".join(line.splitlines()) for line in lines) for lines in (found, found.unusable)
+    )
     if not tracks:
         raise InputError(root, "root", _nothing(layout, root, problems))
-    return Dataset(name, root, task, split, tuple(sorted(tracks, key=lambda t: t.name)), problems)
+    in_order = tuple(sorted(tracks, key=lambda track: track.name))
+    return Dataset(name, root, task, split, in_order, problems, unusable)
 
 
 def _nothing(layout: Layout, root: Path, problems: tuple[str, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -56,11 +57,13 @@ class ActivationEstimator(ABC):
         rate_hz: Steps per second; step t lies at ``t / rate_hz``.
         picker: The rule, with the threshold that counts.
         provenance: What it was made from (``"kits"``, …), for the result; None if nothing is known.
+        weights: The file of its weights, None if it has none.
     """
 
     rate_hz: float
     picker: Picker
     provenance: Mapping[str, Any] | None = None
+    weights: Path | None = None
 
     @abstractmethod
     def activations(self, recording: Recording) -> ClassActivations:

@@ -1,6 +1,5 @@
 """The evaluation protocol: a system's onsets on a dataset, scored in every way that is reported."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -11,9 +10,10 @@ from drummernet.components import FIVE_CLASSES, THREE_CLASSES
 from drummernet.errors import InputError
 from drummernet.evaluation.confusion import confusion
 from drummernet.evaluation.datasets import Dataset
-from drummernet.evaluation.estimators import ActivationEstimator, Estimator
-from drummernet.evaluation.example import choose_excerpt, example, header_seconds
+from drummernet.evaluation.estimators import Estimator
+from drummernet.evaluation.example import Excerpt, choose_excerpt, example, header_seconds
 from drummernet.evaluation.hearing import Heard, hear
+from drummernet.evaluation.origin import Tuning, origin
 from drummernet.evaluation.predictions import read_predictions
 from drummernet.evaluation.scores import (
     FINE_TOLERANCE_SECONDS,
@@ -34,7 +34,7 @@ def evaluate(
     estimates: Estimator | Path,
     *,
     checkpoint: Path | None = None,
-    tuned_on: str | None = None,
+    tuning: Tuning | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Score a system on a dataset.
@@ -46,14 +46,15 @@ def evaluate(
             from predictions; one whose audio cannot be decoded, or that lacks what the system needs, is
             named in the log and not scored.
         checkpoint: The system's weights, of which the result keeps the hash.
-        tuned_on: ``"SET:ROOT"`` that the threshold was chosen on.
+        tuning: How the threshold was chosen.
         provenance: What the system was made from, as in
             :func:`drummernet.transcriber.checkpoint.load_provenance`.
 
     Returns:
         The content of the JSON file: what was scored and what not, then :func:`score`. ``missing_audio``
         names the tracks whose audio is absent or unreadable, ``unreadable_audio`` the latter alone,
-        ``unscored`` those that the system cannot hear, with the reason. ``cpu_seconds_per_audio_second`` is
+        ``unscored`` those that the system cannot hear, with the reason; of the ``problems``, ``unusable`` are
+        those that cost a track. ``cpu_seconds_per_audio_second`` is
         None for predictions, and ``threshold_curve`` for whatever has no threshold.
 
     Raises:
@@ -61,10 +62,7 @@ def evaluate(
     """
     tracks = dataset.tracks
     excerpt = choose_excerpt(tracks)
-    if isinstance(estimates, Path):
-        heard = Heard(onsets=read_predictions(estimates, tracks))
-    else:
-        heard = hear(estimates, tracks, excerpt)
+    heard = _heard(estimates, tracks, excerpt)
     scored = [track for track in tracks if track.name in heard.onsets]
     if not scored:
         raise InputError(dataset.root, "audio", f"none of {len(tracks)} tracks can be scored")
@@ -73,12 +71,13 @@ def evaluate(
         excerpt = None
     absent = [track.name for track in tracks if track.audio_path is None]
     return {
-        **_what(dataset, system, estimates, checkpoint, tuned_on, provenance),
+        **origin(dataset, system, estimates, checkpoint, tuning, provenance),
         "tracks": len(scored),
         "missing_audio": sorted([*absent, *heard.unreadable]),
         "unreadable_audio": heard.unreadable,
         "unscored": heard.unscored,
-        "problems": list(dataset.problems),
+        "unusable": list(dataset.unusable),
+        "problems": [*dataset.problems, *heard.problems],
         "audio_seconds": heard.audio_seconds or sum(header_seconds(track) or 0.0 for track in scored),
         "side_sticks": sum(track.side_sticks for track in scored),
         **score(scored, heard.onsets),
@@ -87,6 +86,12 @@ def evaluate(
         "example": example(excerpt, heard.onsets[excerpt.track.name], heard.excerpt) if excerpt else None,
         "cpu_seconds_per_audio_second": heard.cost,
     }
+
+
+def _heard(estimates: Estimator | Path, tracks: Sequence[Track], excerpt: Excerpt | None) -> Heard:
+    if isinstance(estimates, Path):
+        return read_predictions(estimates, tracks)
+    return hear(estimates, tracks, excerpt)
 
 
 def score(tracks: Sequence[Track], estimates: Mapping[str, ClassOnsets]) -> dict[str, Any]:
@@ -131,33 +136,3 @@ def write_result(path: Path, result: dict[str, Any]) -> None:
     content = json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False)
     with replaced_file(path) as temporary:
         temporary.write_text(content + "\n", encoding="utf-8")
-
-
-def _what(
-    dataset: Dataset,
-    system: str,
-    estimates: Estimator | Path,
-    checkpoint: Path | None,
-    tuned_on: str | None,
-    provenance: Mapping[str, Any] | None,
-) -> dict[str, Any]:
-    """Return which system it is, what it was made from, and what it is scored on."""
-    chosen_on = [*(provenance or {}).get("selected_on", ()), *([tuned_on.split(":")[0]] if tuned_on else ())]
-    return {
-        "dataset": dataset.name,
-        "root": str(dataset.root),
-        "task": dataset.task,
-        "split": dataset.split,
-        "system": system,
-        "checkpoint_sha256": _sha256(checkpoint) if checkpoint else None,
-        "items_seen": (provenance or {}).get("items"),
-        "provenance": dict(provenance) if provenance else None,
-        "development": list(dict.fromkeys(chosen_on)),
-        "threshold": estimates.picker.threshold if isinstance(estimates, ActivationEstimator) else None,
-        "tuned_on": tuned_on,
-    }
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

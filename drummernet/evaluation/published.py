@@ -74,7 +74,8 @@ class Published:
         corrections: Known errors of the sources, one sentence or two each, that are mended here.
         entries: Scores of systems on datasets.
         ablation: The 2019 paper's, its columns corrected: ``variants`` with F1 per dataset and their mean.
-        trend: The 2019 paper's F1 over items seen: ``points`` with F1 per dataset and their mean.
+        trend: The 2019 paper's F1 over items seen: ``points`` with F1 per dataset and their mean; ``tasks``
+            per dataset.
     """
 
     sources: dict[str, str]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from drummernet.components import FIVE_CLASSES
+from drummernet.components import FIVE_CLASSES, THREE_CLASSES
 from drummernet.evaluation.comparison import ResultSet
 from drummernet.evaluation.comparison_tables import NOTHING, Table, cell, paper_column
 from drummernet.evaluation.published import PAPER_AVERAGE, Entry, Published
@@ -11,7 +11,16 @@ from drummernet.evaluation.published import PAPER_AVERAGE, Entry, Published
 _COLUMNS = ("mean", "all", *FIVE_CLASSES)
 _HEADER = (
     *_COLUMNS,
-    *("task", "average and tolerance", "tracks", "trained on", "read", "source", "differences to ours"),
+    *(
+        "classes",
+        "task",
+        "average and tolerance",
+        "tracks",
+        "trained on",
+        "read",
+        "source",
+        "differences to ours",
+    ),
 )
 
 
@@ -24,12 +33,13 @@ def published_table(results: ResultSet, published: Published) -> Table | None:
         (
             row.marked_label,
             *(cell(row.result, paper_column(name)) for name in _COLUMNS),
+            str(len(THREE_CLASSES)),
             results.task or NOTHING,
             f"{_average(PAPER_AVERAGE)}; 50 ms",
             str(len(row.result.track_names)),
             "see above",
             "measured",
-            str(row.result.path),
+            row.result.shown,
             "",
         )
         for row in results.results
@@ -69,6 +79,7 @@ def _published_row(entry: Entry, published: Published) -> tuple[str, ...]:
     return (
         entry.system,
         *(NOTHING if value is None else f"{value:.3f}" for value in values),
+        NOTHING if entry.classes is None else str(entry.classes),
         entry.task or NOTHING,
         f"{_average(entry.average)}; {1000 * entry.tolerance_seconds:.0f} ms",
         NOTHING if entry.tracks is None else str(entry.tracks),

@@ -3,12 +3,14 @@
 from typing import Any
 
 from drummernet.components import THREE_CLASSES
+from drummernet.evaluation.origin import is_development
 from drummernet.evaluation.scores import RATES
 from drummernet.evaluation.statistics import FEW_TRACKS
 
 _AVERAGES = {"track_mean": "track mean", "pooled": "pooled", "paper_convention": "paper convention"}
 _WITH_INTERVALS = ("track_mean", "pooled")
 _LISTED = 5
+_NAMED = 20
 
 
 def format_table(result: dict[str, Any]) -> str:
@@ -45,7 +47,7 @@ def format_table(result: dict[str, Any]) -> str:
 
 def _headline(result: dict[str, Any]) -> str:
     part = f" {result['split']}" if result["split"] else ""
-    mark = " (development)" if result["dataset"] in result["development"] else ""
+    mark = " (development)" if is_development(result) else ""
     return (
         f"{result['system']} on {result['dataset']}{part}, {result['task']}{mark}: "
         f"{result['tracks']} tracks, tolerance {1000 * result['tolerance_seconds']:.0f} ms"
@@ -56,11 +58,13 @@ def _circumstances(result: dict[str, Any]) -> list[str]:
     """Say how the system was set, and what was not scored."""
     lines = [f"side sticks (scored in no class): {result['side_sticks']}"]
     if result["threshold"] is not None:
-        lines.append(f"threshold {result['threshold']:g}, tuned on {result['tuned_on'] or 'nothing'}")
+        found = f" (F1 {result['tuning']['f1']:.3f} there)" if result["tuning"] else ""
+        lines.append(f"threshold {result['threshold']:g}, tuned on {result['tuned_on'] or 'nothing'}{found}")
     if result["development"]:
         lines.append(f"development: chosen on {', '.join(result['development'])}")
     if result["missing_audio"]:
-        lines.append(f"missing audio: {', '.join(result['missing_audio'])}")
+        names, more = result["missing_audio"][:_NAMED], len(result["missing_audio"]) - _NAMED
+        lines.append(f"missing audio: {', '.join(names)}" + (f" and {more} more" if more > 0 else ""))
     for key, title in (("unscored", "not scored"), ("problems", "problems of the set")):
         listed = [f"  {line}" for line in result[key][:_LISTED]]
         more = len(result[key]) - len(listed)

@@ -1,24 +1,18 @@
-"""Result files of ``drummernet evaluate``, read again: what they must hold, and what they may."""
+"""Result files of ``drummernet evaluate``, read again."""
 
-import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from drummernet.components import FIVE_CLASSES, THREE_CLASSES
+from drummernet.components import THREE_CLASSES
 from drummernet.errors import InputError
 
 Pointer = tuple[str, ...]
 """The way to a value in a result file, key by key; positions in lists are written as numbers."""
 
 SCORE_COLUMNS = (*THREE_CLASSES, "mean")
-
-_OPTIONAL: dict[str, type] = {
-    **dict.fromkeys(("intervals", "left_out", "paper_convention", "at_20_ms", "five_classes"), dict),
-    **dict.fromkeys(("provenance", "confusion", "example"), dict),
-    **dict.fromkeys(("missing_audio", "unscored", "development", "threshold_curve"), list),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,10 +23,12 @@ class Result:
         path: The file.
         content: What it holds, see :func:`drummernet.evaluation.protocol.evaluate`; keys of newer versions
             may be absent or null.
+        shown: What a comparison calls the file: the way to it from the folder that holds all its results.
     """
 
     path: Path
     content: dict[str, Any]
+    shown: str
 
     def value(self, pointer: Pointer) -> Any:
         """Return what a pointer leads to, None if it is not there."""
@@ -53,7 +49,7 @@ class Result:
             InputError: if there is something else.
         """
         found = self.value(pointer)
-        if found is not None and (isinstance(found, bool) or not isinstance(found, (int, float))):
+        if found is not None and not is_number(found):
             raise InputError(self.path, field_name(pointer), f"{found!r} is not a number")
         return found
 
@@ -67,6 +63,37 @@ class Result:
         if number is None:
             raise InputError(self.path, field_name(pointer), "is missing")
         return number
+
+    def rate(self, pointer: Pointer) -> float | None:
+        """Return the rate that a pointer leads to, None if it is not there.
+
+        Raises:
+            InputError: if there is something else.
+        """
+        rate = self.number(pointer)
+        if rate is not None and not 0 <= rate <= 1:
+            raise InputError(self.path, field_name(pointer), f"{rate} is not between 0 and 1")
+        return rate
+
+    def count(self, pointer: Pointer) -> int | None:
+        """Return the whole number from 0 on that a pointer leads to, None if it is not there.
+
+        Raises:
+            InputError: if there is something else.
+        """
+        number = self.number(pointer)
+        if number is not None and not (isinstance(number, int) and number >= 0):
+            raise InputError(self.path, field_name(pointer), f"{number} is no whole number from 0 on")
+        return number
+
+    def required_count(self, pointer: Pointer) -> int:
+        """Return the whole number from 0 on that a pointer leads to.
+
+        Raises:
+            InputError: if there is none.
+        """
+        self.required(pointer)
+        return self.count(pointer) or 0
 
     def numbers(self, *pointers: Pointer) -> list[float] | None:
         """Return the numbers that pointers lead to, None if one of them is not there."""
@@ -94,10 +121,16 @@ class Result:
         return [row["track"] for row in self.content["per_track"]]
 
     @property
-    def unscored(self) -> list[Any] | None:
-        """The tracks without readable audio and those that the system cannot hear; None if not known."""
+    def unscored(self) -> list[str] | None:
+        """The tracks that no score is made of, with the reason where one is told; None if not known."""
         missing = self.content.get("missing_audio")
-        return None if missing is None else [*missing, *(self.content.get("unscored") or [])]
+        if missing is None:
+            return None
+        told = [*(self.content.get("unscored") or []), *(self.content.get("unusable") or [])]
+        # Predictions score tracks without audio, too; and a reason may be told of a track without audio.
+        scored = set(self.track_names)
+        silent = [name for name in missing if name not in scored]
+        return [*(name for name in silent if not any(line.startswith(f"{name}: ") for line in told)), *told]
 
     def hears(self, classes: Sequence[str]) -> bool:
         """Tell whether the system ever wrote down a hit of one of these classes."""
@@ -110,56 +143,8 @@ def field_name(pointer: Pointer) -> str:
     return ".".join(pointer)
 
 
-def read_results(paths: Sequence[Path]) -> list[Result]:
-    """Read result files.
-
-    Raises:
-        InputError: naming the file and the field that is missing or wrong, or the file that is given twice.
-    """
-    results: list[Result] = []
-    seen: set[Path] = set()
-    for path in paths:
-        if path.resolve() in seen:
-            raise InputError(path, "file", "is given twice")
-        seen.add(path.resolve())
-        results.append(_checked(Result(path, _read_json(path))))
-    return results
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
-    except ValueError as error:  # of decoding, of JSON and of _refuse
-        raise InputError(path, "json", str(error)) from error
-    if not isinstance(content, dict):
-        raise InputError(path, "json", "is no object; a result of drummernet evaluate is wanted")
-    return content
-
-
-def _refuse(constant: str) -> float:
-    raise ValueError(f"{constant} is not a number of JSON")
-
-
-def _checked(result: Result) -> Result:
-    for key in ("dataset", "system"):
-        if not result.text(key):
-            raise InputError(result.path, key, "is missing")
-    for key, kind in _OPTIONAL.items():
-        if not isinstance(result.content.get(key), (kind, type(None))):
-            wanted = "an object" if kind is dict else "a list"
-            raise InputError(result.path, key, f"{result.content[key]!r} is not {wanted}")
-    for average in ("track_mean", "pooled"):
-        for name in SCORE_COLUMNS:
-            pointer = (average, name, "f1")
-            f1 = result.required(pointer)
-            if not 0 <= f1 <= 1:
-                raise InputError(result.path, field_name(pointer), f"{f1} is not between 0 and 1")
-    if not isinstance(result.content.get("per_track"), list) or not result.content["per_track"]:
-        raise InputError(result.path, "per_track", "is no list of tracks")
-    for number, row in enumerate(result.content["per_track"]):
-        if not isinstance(row, dict) or not isinstance(row.get("track"), str):
-            raise InputError(result.path, f"per_track.{number}.track", "is missing")
-        for name in (*THREE_CLASSES, *(name for name in FIVE_CLASSES if name in row)):
-            for key in ("f1", "tp", "fp", "fn"):
-                result.required(("per_track", str(number), name, key))
-    return result
+def is_number(value: Any) -> bool:
+    """Tell whether a value of a file is a finite number."""
+    return (
+        isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+    )

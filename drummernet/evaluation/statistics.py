@@ -8,10 +8,13 @@ import numpy as np
 
 from drummernet.components import THREE_CLASSES
 from drummernet.errors import InputError
-from drummernet.evaluation.bootstrap import LEVEL, RESAMPLES, averages, bootstrap, draws
+from drummernet.evaluation.bootstrap import LEVEL, RESAMPLES, all_swaps, averages, bootstrap, draws
 
 FEW_TRACKS = 10
 """Below this number of tracks an interval is itself unsure."""
+
+EXACT_TRACKS = 13
+"""Of no more tracks all swaps are fewer than the random ones would be."""
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +53,7 @@ def compare_pair(
 
     The test is approximate randomisation (Noreen 1989): were the systems alike, then their counts of a track
     could be swapped; p is the share of random swaps whose difference is at least as large as that found,
-    the found one counted among them.
+    the found one counted among them. Of few tracks all swaps are tried, and p is exact.
 
     Args:
         result_a: A result of :func:`drummernet.evaluation.protocol.evaluate`.
@@ -58,8 +61,8 @@ def compare_pair(
         resamples: How many resamples, and how many swaps.
 
     Returns:
-        ``{"systems": [a, b], "tracks", "level", "resamples", "track_mean": {"KD": {"difference", "interval",
-        "p"}, …, "mean"}, "pooled": {…}}``; differences of F1 are a - b.
+        ``{"systems": [a, b], "tracks", "level", "resamples", "exact", "track_mean": {"KD": {"difference",
+        "interval", "p"}, …, "mean"}, "pooled": {…}}``; differences of F1 are a - b.
 
     Raises:
         InputError: if the tracks or their references are not the same.
@@ -69,16 +72,14 @@ def compare_pair(
     low, high = bootstrap(
         lambda weights: averages(weights, a) - averages(weights, b), len(a), _occurrences(a), resamples
     )
-    as_large = np.zeros(found.shape)
-    for swaps in draws("swaps", len(a), resamples):
-        as_large += (np.abs(_swapped(swaps, a, b)) >= np.abs(found) - _ROUNDING).sum(axis=0)
-    p = (1 + as_large) / (1 + resamples)
+    p = _p_values(a, b, found, resamples)
     ends = np.stack((low.clip(-1, 1), high.clip(-1, 1)), axis=-1)
     return {
         "systems": [result_a["system"], result_b["system"]],
         "tracks": len(a),
         "level": LEVEL,
         "resamples": resamples,
+        "exact": len(a) <= EXACT_TRACKS,
         **{
             average: {
                 column: {"difference": float(found[i, k]), "interval": ends[i, k].tolist(), "p": p[i, k]}
@@ -121,6 +122,18 @@ def _paired_counts(result_a: Mapping[str, Any], result_b: Mapping[str, Any]) -> 
         names = ", ".join(name for name, bad in zip(of_a, differ, strict=True) if bad)
         raise InputError(where, "per_track", f"not scored against the same annotations: {names}")
     return a, b
+
+
+def _p_values(a: np.ndarray, b: np.ndarray, found: np.ndarray, draw_count: int) -> np.ndarray:
+    """Return p (2, 4) of the differences found (2, 4)."""
+    exact = len(a) <= EXACT_TRACKS
+    blocks = [all_swaps(len(a))] if exact else draws("swaps", len(a), draw_count)
+    as_large, tried = np.zeros(found.shape), 0
+    for swaps in blocks:
+        as_large += (np.abs(_swapped(swaps, a, b)) >= np.abs(found) - _ROUNDING).sum(axis=0)
+        tried += len(swaps)
+    # All swaps hold the one that was found; random ones need not.
+    return as_large / tried if exact else (1 + as_large) / (1 + tried)
 
 
 def _swapped(swaps: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 from drummernet.errors import InputError
 from drummernet.evaluation.baselines import find_baseline
-from drummernet.evaluation.datasets import read_dataset
+from drummernet.evaluation.datasets import Dataset, read_dataset
 from drummernet.evaluation.estimators import ActivationEstimator, Estimator, TranscriberEstimator
+from drummernet.evaluation.origin import Tuning
 from drummernet.evaluation.protocol import evaluate
 from drummernet.evaluation.tuning import set_threshold, tune_threshold, tuning_set
 from drummernet.transcriber.checkpoint import load_provenance, load_transcriber
@@ -21,11 +22,13 @@ class System(NamedTuple):
         name: What the result calls it unless the request does.
         estimates: The system, or a folder of its predictions.
         provenance: What it was made from, None if nothing is known.
+        weights: Its weights, None if it has none.
     """
 
     name: str
     estimates: Estimator | Path
     provenance: Mapping[str, Any] | None = None
+    weights: Path | None = None
 
 
 def evaluate_system(
@@ -66,19 +69,12 @@ def evaluate_system(
     """
     system = _find(checkpoint, predictions, baseline, kits)
     scored = read_dataset(dataset, root, task, split)
-    if threshold is not None and tune_on is not None:
-        raise InputError("threshold", str(threshold), f"is given, and also to be tuned on {tune_on}")
-    if threshold is not None:
-        set_threshold(_tunable(system), threshold)
-    if tune_on is not None:
-        estimator = _tunable(system)
-        set_threshold(estimator, tune_threshold(estimator, tuning_set(tune_on, scored)))
     return evaluate(
         scored,
         name or system.name,
         system.estimates,
-        checkpoint=checkpoint,
-        tuned_on=tune_on,
+        checkpoint=system.weights,
+        tuning=_set(system, scored, threshold, tune_on),
         provenance=system.provenance,
     )
 
@@ -89,16 +85,32 @@ def _find(
     """Build the one system that is given."""
     if kits is not None and baseline is None:
         raise InputError("kits", ",".join(kits), "only baselines take templates from kits")
+    if kits is not None and not all(word.strip() for word in kits):
+        raise InputError("kits", repr(",".join(kits)), "one of the names is empty")
     if checkpoint is not None:
         estimator = TranscriberEstimator(load_transcriber(checkpoint), picker_of(checkpoint))
-        return System(checkpoint.stem, estimator, load_provenance(checkpoint))
+        return System(checkpoint.stem, estimator, load_provenance(checkpoint), checkpoint)
     if predictions is not None:
         return System(predictions.name, predictions)
     known = find_baseline(str(baseline))
     made = known.make(kits)
-    own = made.provenance if isinstance(made, ActivationEstimator) else None
+    own, weights = (made.provenance, made.weights) if isinstance(made, ActivationEstimator) else (None, None)
     asked = {"kits": list(kits)} if kits is not None else {}
-    return System(str(baseline), made, {"paper": known.paper, **asked, **(own or {})})
+    return System(str(baseline), made, {"paper": known.paper, **asked, **(own or {})}, weights)
+
+
+def _set(system: System, scored: Dataset, threshold: float | None, tune_on: str | None) -> Tuning | None:
+    """Set the threshold that is given or is to be tuned; return how it was tuned."""
+    if threshold is not None and tune_on is not None:
+        raise InputError("threshold", str(threshold), f"is given, and also to be tuned on {tune_on}")
+    if threshold is not None:
+        set_threshold(_tunable(system), threshold)
+    if tune_on is None:
+        return None
+    estimator = _tunable(system)
+    tuning = tune_threshold(estimator, tuning_set(tune_on, scored))
+    set_threshold(estimator, tuning.threshold)
+    return tuning
 
 
 def _tunable(system: System) -> ActivationEstimator:

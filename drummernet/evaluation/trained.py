@@ -62,5 +62,5 @@ def _make(name: str, configs: Sequence[str], kits: Sequence[str] | None) -> Tran
         problem = f"{name!r} comes without weights; {training_command(configs)} trains it, for --checkpoint"
         raise InputError("baseline", "weights", problem)
     estimator = TranscriberEstimator(load_transcriber(path), picker_of(path))
-    estimator.provenance = load_provenance(path)
+    estimator.provenance, estimator.weights = load_provenance(path), path
     return estimator

@@ -1,7 +1,7 @@
 """Choosing a threshold on a set that is not the one that is scored."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from drummernet.errors import InputError
 from drummernet.evaluation.curves import TrackCounts, counts_at, pooled_over_thresholds
 from drummernet.evaluation.datasets import DATASETS, Dataset, read_dataset
 from drummernet.evaluation.estimators import ActivationEstimator, Unhearable
+from drummernet.evaluation.origin import Tuning, file_sha256
 
 _log = logging.getLogger(__name__)
 
@@ -33,20 +34,22 @@ def tuning_set(words: str, scored: Dataset) -> Dataset:
     name, colon, root = words.partition(":")
     if not colon or not root:
         raise InputError("tune-on", words, "is not SET:ROOT")
-    task = scored.task if name in DATASETS and scored.task in DATASETS[name].tasks else None
+    layout = DATASETS.get(name.lower())
+    task = scored.task if layout and scored.task in layout.tasks else None
     other = read_dataset(name, Path(root), task)
     places = [dataset.root.resolve() for dataset in (other, scored)]
-    shared = _recordings(other) & _recordings(scored)
+    shared = _shared_recordings(other, scored)
     if shared or places[0].is_relative_to(places[1]) or places[1].is_relative_to(places[0]):
-        what = f"{len(shared)} recordings" if shared else "its folder"
+        what = f"{shared} recordings" if shared else "its folder"
         raise InputError("tune-on", words, f"shares {what} with the set that is scored, {scored.root}")
     return other
 
 
-def tune_threshold(estimator: ActivationEstimator, dataset: Dataset) -> float:
-    """Return the threshold with the largest pooled mean F1; of several, the middle one.
+def tune_threshold(estimator: ActivationEstimator, dataset: Dataset) -> Tuning:
+    """Find the threshold with the largest pooled mean F1; of several, the middle one.
 
-    Each recording is heard once; only counts are kept of it.
+    Each recording is heard once; only counts are kept of it. A choice that tells nothing, or that lies at an
+    end of what was tried, is named in the log.
 
     Args:
         estimator: The system; its own threshold does not matter.
@@ -72,8 +75,13 @@ def tune_threshold(estimator: ActivationEstimator, dataset: Dataset) -> float:
         counts.append(counts_at(estimator, activations, track, GRID))
     if not counts:
         raise InputError(dataset.root, "audio", f"none of {len(dataset.tracks)} tracks can be tuned on")
-    curve = pooled_over_thresholds(GRID, counts)
-    return middle_of_best(GRID, [point["pooled"]["mean"]["f1"] for point in curve])
+    scores = [point["pooled"]["mean"]["f1"] for point in pooled_over_thresholds(GRID, counts)]
+    tuning = Tuning(f"{dataset.name}:{dataset.root}", middle_of_best(GRID, scores), max(scores))
+    if tuning.f1 == 0:
+        _log.warning("%s: tuned on in vain: F1 is 0 at every threshold", tuning.on)
+    elif tuning.threshold in (GRID[0], GRID[-1]):
+        _log.warning("%s: the best threshold, %g, is at the end of those tried", tuning.on, tuning.threshold)
+    return tuning
 
 
 def middle_of_best(thresholds: Sequence[float], scores: Sequence[float]) -> float:
@@ -87,5 +95,16 @@ def set_threshold(estimator: ActivationEstimator, threshold: float) -> None:
     estimator.picker = replace(estimator.picker, threshold=threshold)
 
 
-def _recordings(dataset: Dataset) -> set[Path]:
-    return {track.audio_path.resolve() for track in dataset.tracks if track.audio_path}
+def _shared_recordings(dataset: Dataset, scored: Dataset) -> int:
+    """Count the recordings of a set that another one has, too: the file itself, a link to it or a copy."""
+    ours, others = (
+        [track.audio_path for track in each.tracks if track.audio_path] for each in (dataset, scored)
+    )
+    # Only what is as long can be the same: the rest is not read.
+    sizes = _sizes(ours) & _sizes(others)
+    known = {file_sha256(path) for path in others if path.stat().st_size in sizes}
+    return sum(path.stat().st_size in sizes and file_sha256(path) in known for path in ours)
+
+
+def _sizes(paths: Iterable[Path]) -> set[int]:
+    return {path.stat().st_size for path in paths}

@@ -13,6 +13,7 @@ from drummernet.errors import InputError
 from drummernet.evaluation.tracks import Track
 from drummernet.resources import replaced_file
 
+_LISTED = 20
 _LATE_SECONDS = 0.05
 """A hit this long after the end of the audio is in the wrong place, or the audio is cut."""
 
@@ -110,7 +111,7 @@ def validate_tracks(
 
 
 def format_validation(validation: Validation) -> str:
-    """Return what a validation found as lines for a terminal, every fault named."""
+    """Return what a validation found as lines for a terminal, the first faults of each kind named."""
     v = validation
     published = f" ({v.published})" if v.published else ""
     split = f", split {v.split}" if v.split else ""
@@ -125,9 +126,17 @@ def format_validation(validation: Validation) -> str:
         lines.append(f"tracks per group: {', '.join(parts)}")
     lines.append("class    hits  tracks without")
     lines += [f"{name:5}{count:8}{len(v.lacking[name]):16}" for name, count in v.hits.items()]
-    lines += [f"missing audio: {name}" for name in v.missing_audio]
-    lines += [f"problem: {problem}" for problem in v.problems]
+    for kind, found in (("missing audio", v.missing_audio), ("problem", v.problems)):
+        lines += [f"{kind}: {line}" for line in found[:_LISTED]]
+        if len(found) > _LISTED:
+            lines.append(f"{kind}: and {len(found) - _LISTED} more")
     return "\n".join(lines)
+
+
+def late_hits(track: Track, seconds: float) -> str | None:
+    """Say how many annotated hits lie after the end of the audio; None if none does."""
+    late = sum(int((onsets > seconds + _LATE_SECONDS).sum()) for onsets in track.onsets.values())
+    return f"{track.audio_path}: length: {late} hits lie after its {seconds:.2f} s" if late else None
 
 
 def write_validation(path: Path, validation: Validation) -> None:
@@ -145,9 +154,9 @@ def _audio_seconds(track: Track, problems: list[str]) -> float:
     for path in others:
         _length_seconds(path, problems)
     seconds = _length_seconds(track.audio_path, problems)
-    late = sum(int((onsets > seconds + _LATE_SECONDS).sum()) for onsets in track.onsets.values())
-    if seconds and late:
-        problems.append(f"{track.audio_path}: length: {late} hits lie after its {seconds:.2f} s")
+    late = late_hits(track, seconds) if seconds else None
+    if late:
+        problems.append(late)
     return seconds
 
 

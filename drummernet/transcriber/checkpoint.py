@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from drummernet.errors import InputError
 from drummernet.resources import replaced_file
@@ -107,8 +107,9 @@ def save_weights(
     """
     header = {ENTRY: transcriber.describe(), PICKING_ENTRY: picking, PROVENANCE_ENTRY: provenance}
     tensors = {name: tensor.contiguous() for name, tensor in transcriber.state_dict().items()}
+    metadata = {name: json.dumps(value) for name, value in header.items()}
     with replaced_file(weights_path(out)) as temporary:
-        save_file(tensors, temporary, metadata={name: json.dumps(value) for name, value in header.items()})
+        temporary.write_bytes(save(tensors, metadata))  # save_file's own files only their owner may read
 
 
 def weights_path(out: str | Path) -> Path:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from report import VARIANTS, write_report
 
 from drummernet.components import THREE_CLASSES
@@ -34,7 +35,6 @@ from drummernet.training.cli import train
 HERE = Path(__file__).resolve().parent
 LAST = 5
 STEM_HOURS, FULL_STEM_HOURS, HELD_OUT_HOURS = 3.0, 250.0, 0.06
-
 
 STEMS = (("stems", "sampled_train"), 71)
 HELD_OUT = {
@@ -69,7 +69,7 @@ def main() -> None:
         sets[f"{dataset} (development)"] = (dataset, Path(root))
     config, results = (HERE / "full.yaml", HERE / "full") if options.full else (HERE / "config.yaml", HERE)
     runs = [(variant, seed) for seed in options.seeds for variant in options.only]
-    threads = max(1, (os.cpu_count() or 1) // options.jobs)
+    threads = max(1, torch.get_num_threads() // options.jobs)
     with ProcessPoolExecutor(options.jobs, get_context("spawn"), torch.set_num_threads, (threads,)) as pool:
         arguments = [(run_folder(options.out, *run), *run, corpus, config, sets) for run in runs]
         for future in as_completed([pool.submit(run_and_score, *each) for each in arguments]):
@@ -120,7 +120,10 @@ def run_and_score(
 
 
 def trained(run: Path, variant: str, seed: int, corpus: Path, config: Path) -> None:
-    """Train a variant until its config's last step."""
+    """Train a variant until its config's last step, unless it has got there."""
+    steps = yaml.safe_load(config.read_text(encoding="utf-8"))["trainer"]["max_steps"]
+    if steps in last_checkpoints(run):
+        return
     run.mkdir(parents=True, exist_ok=True)
     resume = ["--ckpt_path", "last"] if (checkpoint_folder(run) / "last.ckpt").is_file() else []
     train([*words(variant, seed, config), *run_words(run, corpus), *resume])

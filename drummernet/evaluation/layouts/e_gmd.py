@@ -34,6 +34,9 @@ def _read(root: Path, task: str, split: str | None, problems: Problems) -> list[
     table = _table(root)
     if table:
         performances = _listed(root, table, split, problems)
+    elif inner := next((path.parent for path in sorted(root.glob("*/*")) if _is_table(path)), None):
+        # Its MIDI would be found all the same, and with it that of whatever else lies beside it.
+        raise InputError(root, "root", f"{inner} has the table; name that folder")
     elif split is not None:
         raise InputError(root, "split", f"{split!r} was asked for, but here is no info.csv or e-gmd*.csv")
     else:
@@ -43,14 +46,18 @@ def _read(root: Path, task: str, split: str | None, problems: Problems) -> list[
         try:
             tracks.append(_track(performance, problems))
         except InputError as error:
-            problems.append(str(error))
+            problems.lose(error)
     return tracks
 
 
 def _table(root: Path) -> Path | None:
-    files = (path for path in sorted(root.iterdir()) if path.suffix.lower() == ".csv" and path.is_file())
-    named = (path for path in files if path.stem.lower() == "info" or path.stem.lower().startswith("e-gmd"))
-    return next(named, None)
+    return next((path for path in sorted(root.iterdir()) if _is_table(path)), None)
+
+
+def _is_table(path: Path) -> bool:
+    stem = path.stem.lower()
+    is_named = stem == "info" or stem.startswith("e-gmd")
+    return is_named and path.suffix.lower() == ".csv" and path.is_file()
 
 
 def _found(root: Path, problems: Problems) -> list[_Performance]:
@@ -77,7 +84,7 @@ def _listed(root: Path, table: Path, split: str | None, problems: Problems) -> l
             continue
         midi_path = _inside(root, midi_name)
         if midi_path is None:
-            problems.append(f"{table}: {place}: left out, no such MIDI: {shown(midi_name)}")
+            problems.lose(f"{table}: {place}: left out, no such MIDI: {shown(midi_name)}")
         elif name in found:
             problems.append(f"{table}: {place}: left out, {shown(name)} is there twice")
         else:

@@ -42,7 +42,7 @@ def _drummer(drummer: str, folder: Path, is_mixed: bool, problems: Problems) -> 
             refuse_empty(path, events)
             onsets, side_sticks = class_onsets(tidied(path, events, problems))
         except InputError as error:
-            problems.append(str(error))
+            problems.lose(error)
             continue
         audio_path, accompaniment = audio.get(name), accompaniments.get(name)
         if is_mixed and audio_path and not accompaniment:

@@ -26,7 +26,7 @@ def named_files(folder: Path, suffixes: Collection[str], problems: Problems) -> 
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
         place = path.relative_to(folder)
-        if path.suffix.lower() not in suffixes or _is_hidden(place) or not path.is_file():
+        if path.suffix.lower() not in suffixes or is_hidden(place) or not path.is_file():
             continue
         name = place.with_suffix("").as_posix()
         if name in found:
@@ -58,7 +58,8 @@ def matched(wanted: Mapping[str, str], files: Mapping[str, Path]) -> tuple[dict[
 
 def name_unannotated(paths: Iterable[Path], problems: Problems) -> None:
     """Name the audio that cannot be scored."""
-    problems += [f"{path}: annotation: there is none, not scored" for path in paths]
+    for path in paths:
+        problems.lose(f"{path}: annotation: there is none, not scored")
 
 
 def first_part(name: str) -> str:
@@ -67,6 +68,6 @@ def first_part(name: str) -> str:
     return folder if slash else ""
 
 
-def _is_hidden(place: Path) -> bool:
+def is_hidden(place: Path) -> bool:
     """Tell whether it is, or lies in, what systems leave in archives (``._x.wav``, ``__MACOSX``)."""
     return any(part.startswith(".") or part == "__MACOSX" for part in place.parts)

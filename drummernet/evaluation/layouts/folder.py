@@ -31,7 +31,7 @@ def _read(root: Path, task: str, split: str | None, problems: Problems) -> list[
             # One without hits is as it should be: somebody may want to know what is heard in silence.
             onsets, side_sticks = class_onsets(tidied(path, read_events(path, _label), problems))
         except InputError as error:
-            problems.append(str(error))
+            problems.lose(error)
             continue
         tracks.append(
             Track(

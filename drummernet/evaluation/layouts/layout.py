@@ -6,8 +6,22 @@ from typing import NamedTuple
 
 from drummernet.evaluation.tracks import Track
 
-Problems = list[str]
-"""Where a reader writes, one line each, what it cannot use and what it had to mend."""
+
+class Problems(list[str]):
+    """Where a reader writes, one line each, what it cannot use and what it had to mend.
+
+    Attributes:
+        unusable: Those of the lines that cost a track.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unusable: list[str] = []
+
+    def lose(self, line: object) -> None:
+        """Add a line about a track that cannot be scored."""
+        self.append(str(line))
+        self.unusable.append(str(line))
 
 
 class Layout(NamedTuple):

@@ -1,9 +1,10 @@
 """MDB Drums (Southall et al. 2017): drums and full mixes of 23 tracks, classes and subclasses apart."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from drummernet.audio import AUDIO_SUFFIXES
-from drummernet.components import FIVE_CLASSES, MDB_SUBCLASSES, OTHER
+from drummernet.components import FIVE_CLASSES, MDB_SUBCLASSES, OTHER, class_of
 from drummernet.errors import InputError
 from drummernet.evaluation.layouts.annotations import (
     Event,
@@ -18,6 +19,8 @@ from drummernet.evaluation.layouts.layout import Layout, Problems
 from drummernet.evaluation.tracks import SIDE_STICK, Track
 
 _AUDIO = {"DTP": ("drum_only", "_Drum"), "DTM": ("full_mix", "_MIX")}
+_SAME_SECONDS = 0.001 + 1e-9
+"""Class and subclass files may round a time differently."""
 _LABELS = {**{name: name for name in (*FIVE_CLASSES, OTHER)}, **MDB_SUBCLASSES}
 
 
@@ -32,13 +35,14 @@ def _read(root: Path, task: str, split: str | None, problems: Problems) -> list[
     beats, _ = matched({name: f"{name}_MIX" for name in classes}, files)
     name_unannotated(unannotated, problems)
     found, others = matched({name: name for name in classes}, subclasses)
-    problems += [f"{path}: annotation: no class file beside it, not scored" for path in others]
+    for path in others:
+        problems.lose(f"{path}: annotation: no class file beside it, not scored")
     tracks = []
     for name, path in classes.items():
         try:
             onsets, side_sticks = class_onsets(_events(path, found.get(name), problems))
         except InputError as error:
-            problems.append(str(error))
+            problems.lose(error)
             continue
         heard = read_beats(beats.get(name), problems)
         tracks.append(Track(name, audio.get(name), onsets, side_sticks, beats=heard))
@@ -64,11 +68,35 @@ def _events(path: Path, subclass_path: Path | None, problems: Problems) -> list[
         problems.append(f"{path}: subclass: no such file beside it, its side sticks are not known")
         return tidied(path, events, problems)
     subclasses = tidied(subclass_path, read_events(subclass_path, _label), problems)
-    side_sticks = [event for event in subclasses if event.label == SIDE_STICK]
-    times = {event.seconds for event in side_sticks}
-    # Where the class file calls them OT they are two events from here on, but one onset of that class.
-    scored = [e for e in events if e.label not in ("SD", SIDE_STICK) or e.seconds not in times]
-    return tidied(path, scored, problems) + side_sticks
+    scored, side_sticks = _side_sticks(tidied(path, events, problems), subclasses)
+    return scored + side_sticks
+
+
+def _side_sticks(events: Sequence[Event], subclasses: Sequence[Event]) -> tuple[list[Event], list[Event]]:
+    """Tell the side sticks from the hits of a class file.
+
+    Of the snares at a side stick one goes that the subclass file has no snare for.
+
+    Returns:
+        The other hits, and the side sticks at the class file's times: where it calls them OT they are two
+        events from here on, but one onset of that class.
+    """
+    left = list(events)
+    side_sticks = []
+    for stick in (event for event in subclasses if event.label == SIDE_STICK):
+        snares = _at(stick, left, "SD")
+        if len(snares) > len(_at(stick, subclasses, "SD")):
+            left.remove(min(snares, key=lambda event: abs(event.seconds - stick.seconds)))
+        others = _at(stick, events, OTHER)
+        side_sticks.append(stick._replace(seconds=others[0].seconds) if others else stick)
+        left = [event for event in left if event.label != SIDE_STICK or event not in others]
+    return left, side_sticks
+
+
+def _at(stick: Event, events: Sequence[Event], name: str) -> list[Event]:
+    """Return the hits of a class that are where a side stick is."""
+    near = (event for event in events if abs(event.seconds - stick.seconds) <= _SAME_SECONDS)
+    return [event for event in near if class_of(event.label) == name]
 
 
 def _label(label: str) -> str:

@@ -46,7 +46,7 @@ def _read(root: Path, task: str, split: str | None, problems: Problems) -> list[
             refuse_empty(path, events)
             onsets, side_sticks = class_onsets(_tidied(path, events, problems))
         except InputError as error:
-            problems.append(str(error))
+            problems.lose(error)
             continue
         _check_one_shots(path, one_shots[name], problems)
         group = next((family for family in FAMILIES if name.casefold().startswith(family.casefold())), "")
