@@ -30,6 +30,7 @@ from drummernet.hits import merge_close
 from drummernet.resources import resource_folder
 from drummernet.score import Beat
 from drummernet.transcriber.contract import Activations, Transcriber
+from drummernet.transcription.files import Heard
 from drummernet.transcription.picking import DEFAULT_PICKER, Picker
 
 CLASSES = ("KD", "SD", "HH")
@@ -501,9 +502,9 @@ def test_a_recording_that_a_system_cannot_hear_is_listed_with_the_reason(tmp_pat
 def test_a_transcriber_that_hears_beats_is_given_them(monkeypatch):
     given = []
 
-    def activations_of(transcriber: Transcriber, audio: np.ndarray, beats: tuple) -> np.ndarray:
+    def activations_of(transcriber: Transcriber, audio: np.ndarray, beats: tuple) -> Heard:
         given.append(beats)
-        return np.zeros((len(transcriber.components), 9), np.float32)
+        return Heard(np.zeros((len(transcriber.components), 9), np.float32))
 
     monkeypatch.setattr("drummernet.evaluation.estimators.activations_of_audio", activations_of)
     system = TranscriberEstimator(Envelope(), DEFAULT_PICKER)
@@ -523,7 +524,9 @@ def test_classes_are_picked_from_normalised_sums(monkeypatch):
     values[1, 300] = 0.1  # 1/6 of it: below the threshold, though 1/3 of its own component
     values[2, 450] = 0.15
     values[0, 50] = 0.009  # guarded: 0.18
-    monkeypatch.setattr("drummernet.evaluation.estimators.activations_of_audio", lambda *_, **__: values)
+    monkeypatch.setattr(
+        "drummernet.evaluation.estimators.activations_of_audio", lambda *_, **__: Heard(values)
+    )
     onsets = TranscriberEstimator(Envelope(), Picker())(Recording(np.zeros(9, np.float32)))
     np.testing.assert_allclose(onsets["HH"], [0.8, 3.6])
     assert onsets["KD"].size == onsets["SD"].size == 0

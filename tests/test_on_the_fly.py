@@ -13,8 +13,14 @@ from drummernet.audio import write_audio
 from drummernet.errors import InputError
 from drummernet.hits import Hit, write_midi
 from drummernet.stems.augmentation import Augmentation
-from drummernet.stems.on_the_fly import RenderedCrops
+from drummernet.stems.on_the_fly import RenderedCrops, Rendering
 from drummernet.training.data import collated
+
+
+def crops_of(
+    grooves: str, kits: str, seed: int = 0, crop_seconds: float = 2.0, **rendering: object
+) -> RenderedCrops:
+    return RenderedCrops(Rendering(grooves, kits, **rendering), seed, crop_seconds)
 
 
 def _kit(folder: Path, **sounds: np.ndarray) -> str:
@@ -30,7 +36,7 @@ def _kit(folder: Path, **sounds: np.ndarray) -> str:
 
 
 def test_items_are_crops_with_a_peak_of_one() -> None:
-    crops = RenderedCrops("generator", ["test"], seed=3, crop_seconds=1.5, augmentation=Augmentation())
+    crops = crops_of("generator", "test", seed=3, crop_seconds=1.5, augmentation=Augmentation())
     for n in (0, 7, 2**40):
         item = crops[n]
         assert set(item) == {"audio", "item", "hits", "beats"}
@@ -41,18 +47,18 @@ def test_items_are_crops_with_a_peak_of_one() -> None:
 
 
 def test_an_item_depends_on_seed_and_number_alone() -> None:
-    crops = RenderedCrops("generator", ["test"], seed=3, augmentation=Augmentation())
+    crops = crops_of("generator", "test", seed=3, augmentation=Augmentation())
     twin = pickle.loads(pickle.dumps(crops))  # what a spawned loader's process gets
     backwards = [twin.draw(n) for n in (4, 3)]
     for drawn, n in zip(backwards, (4, 3), strict=True):
         np.testing.assert_array_equal(drawn.audio, crops.draw(n).audio)
         assert drawn.hits == crops.draw(n).hits
-    other = RenderedCrops("generator", ["test"], seed=4, augmentation=Augmentation())
+    other = crops_of("generator", "test", seed=4, augmentation=Augmentation())
     assert other.draw(3).hits != crops.draw(3).hits
 
 
 def test_a_loader_with_processes_gives_the_same_items() -> None:
-    crops = RenderedCrops("generator", ["test"], seed=1, crop_seconds=0.5)
+    crops = crops_of("generator", "test", seed=1, crop_seconds=0.5)
     loader = DataLoader(crops, batch_sampler=[[5, 6], [7, 8]], num_workers=2, collate_fn=collated)
     batches = list(loader)
     assert [batch["item"].tolist() for batch in batches] == [[5, 6], [7, 8]]
@@ -64,8 +70,8 @@ def test_a_loader_with_processes_gives_the_same_items() -> None:
 def test_hits_are_where_the_crop_has_them(tmp_path: Path) -> None:
     kit = _kit(tmp_path, KD=np.ones(1), SD=np.ones(1))
     for crops in (
-        RenderedCrops("generator", [kit], seed=0),
-        RenderedCrops(_groove_folder(tmp_path / "grooves"), [kit], seed=0),
+        crops_of("generator", kit),
+        crops_of(_groove_folder(tmp_path / "grooves"), kit),
     ):
         for n in range(20):
             drawn = crops.draw(n)
@@ -89,7 +95,7 @@ def _groove_folder(folder: Path) -> str:
 
 def test_grooves_are_drawn_over_time_and_short_ones_ring_out(tmp_path: Path) -> None:
     kit = _kit(tmp_path, KD=np.ones(1), SD=np.ones(1))
-    crops = RenderedCrops(_groove_folder(tmp_path / "grooves"), [kit], seed=0, crop_seconds=3.0)
+    crops = crops_of(_groove_folder(tmp_path / "grooves"), kit, crop_seconds=3.0)
     drawn = [crops.draw(n) for n in range(300)]
     names = [crop.groove for crop in drawn]
     assert 1 <= names.count("short") < 30  # 2 s beside 36 s
@@ -106,7 +112,7 @@ def test_what_rings_from_before_the_crop_is_heard(tmp_path: Path) -> None:
     folder = tmp_path / "grooves"
     folder.mkdir()
     write_midi(folder / "ringing.mid", [Hit(0.9 * n, "OHH", 1.0) for n in range(40)])
-    crops = RenderedCrops(str(folder), [kit], seed=0, crop_seconds=1.0)
+    crops = crops_of(str(folder), kit, crop_seconds=1.0)
     begins_ringing = 0
     for n in range(40):
         drawn = crops.draw(n)
@@ -117,18 +123,18 @@ def test_what_rings_from_before_the_crop_is_heard(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_drawn_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="crops: split: 'train': the generator has no splits"):
-        RenderedCrops("generator", ["test"], 0, split="train")
+    with pytest.raises(InputError, match="rendering: split: 'train': the generator has no splits"):
+        crops_of("generator", "test", split="train")
     with pytest.raises(InputError, match="no usable MIDI file"):
-        RenderedCrops(str(tmp_path), ["test"], 0)
+        crops_of(str(tmp_path), "test")
     write_midi(tmp_path / "kicks.mid", [Hit(0.5, "KD")])
     kit = _kit(tmp_path, TMB=np.ones(1))
     with pytest.raises(InputError, match="item 0: crop: none of 100 draws has a hit; last: kicks"):
-        RenderedCrops(str(tmp_path), [kit], 0).draw(0)
+        crops_of(str(tmp_path), kit).draw(0)
 
 
 def test_the_groove_dataset_is_drawn_by_split(shared_data: Path) -> None:
-    crops = RenderedCrops(str(shared_data / "groove"), ["test"], 0, split="test")
+    crops = crops_of(str(shared_data / "groove"), "test", split="test")
     drawn = [crops.draw(n) for n in range(30)]
     assert len({crop.groove for crop in drawn}) > 5
     assert sum(len(crop.hits) for crop in drawn) > 150

@@ -162,7 +162,20 @@ def test_component_hits_have_velocities_from_the_activations():
     values = np.zeros((2, 300), np.float32)
     values[0, [20, 200]] = 0.4, 0.1
     values[1, 100] = 0.8
-    hits = component_hits(values, ("SD", "KD"), 125, 0.5, Picker())
+    hits = component_hits(values, None, None, ("SD", "KD"), 125, Picker())
     assert [hit.component for hit in hits] == ["SD", "KD", "SD"]
-    np.testing.assert_allclose([hit.onset_seconds for hit in hits], [0.66, 1.3, 2.1])
+    np.testing.assert_allclose([hit.onset_seconds for hit in hits], [0.16, 0.8, 1.6])
     np.testing.assert_allclose([hit.velocity for hit in hits], [1, 1, 0.5], rtol=1e-6)
+
+
+def test_component_hits_have_the_velocities_and_places_that_are_told():
+    values, velocities, offsets = (np.zeros((2, 300), np.float32) for _ in range(3))
+    values[0, [0, 200]] = 0.9, 0.4
+    values[1, 100] = 0.8
+    velocities[0, [0, 200]] = 0.3, 0.0
+    velocities[1, 100] = 1.0
+    offsets[0, [0, 200]] = -0.25, 0.25
+    offsets[1, 100] = -0.5
+    hits = component_hits(values, velocities, offsets, ("SD", "KD"), 125, Picker(guard=1.0))
+    np.testing.assert_allclose([hit.onset_seconds for hit in hits], [0.0, 99.5 / 125, 200.25 / 125])
+    np.testing.assert_allclose([hit.velocity for hit in hits], [0.3, 1.0, 1 / 127], rtol=1e-6)

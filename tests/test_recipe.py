@@ -36,7 +36,7 @@ def test_every_config_is_built_as_by_lightning_cli(name):
     names = [BASES[name.partition("/")[0]], name] if "/" in name else [name]
     words = [word for each in names for word in ("--config", str(CONFIGS / f"{each}.yaml"))]
     # A run has a corpus or renders its crops.
-    corpus = {} if names[0] == "supervised" else {"data.corpus": "STEMS"}
+    corpus = {} if names[0] in ("supervised", "cycle") else {"data.corpus": "STEMS"}
     words += [word for field, value in corpus.items() for word in (f"--{field}", value)]
     cli = built_by_lightning_cli([*words, "--data.batch_size", "7"])
     recipe = read_recipe(names, {**corpus, "data.batch_size": 7})

@@ -21,6 +21,7 @@ from drummernet.transcriber.recurrent import ConvolutionHead, PaperRecurrent, Re
 from drummernet.transcriber.spectral import SpectralTranscriber
 from drummernet.transcriber.unet import PaperUnet, ReleaseUnet
 from drummernet.transcriber.wave import WaveTranscriber
+from drummernet.transcription.files import Heard
 from drummernet.transcription.picking import Picker, component_hits
 
 
@@ -183,13 +184,15 @@ def test_three_classes_are_heard_scored_and_written(tmp_path, monkeypatch):
     assert load_transcriber(tmp_path / "last.ckpt").components == ("KD", "SD", "HH")
     values = np.zeros((3, 2_000), np.float32)
     values[2, 500] = values[0, 900] = 1
-    monkeypatch.setattr("drummernet.evaluation.estimators.activations_of_audio", lambda *_, **__: values)
+    monkeypatch.setattr(
+        "drummernet.evaluation.estimators.activations_of_audio", lambda *_, **__: Heard(values)
+    )
     onsets = TranscriberEstimator(transcriber, Picker())(Recording(np.zeros(32_000, np.float32)))
     assert {name: found.tolist() for name, found in onsets.items() if len(found)} == {
         "KD": [0.9],
         "HH": [0.5],
     }
-    hits = component_hits(values, transcriber.components, 1_000.0, 0.0, Picker())
+    hits = component_hits(values, None, None, transcriber.components, 1_000.0, Picker())
     assert [(hit.onset_seconds, hit.component) for hit in hits] == [(0.5, "CHH"), (0.9, "KD")]
 
 

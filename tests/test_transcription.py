@@ -81,14 +81,30 @@ def loudness_of(audio: np.ndarray, hop: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("window_batch", [1, 2, 5])
-@pytest.mark.parametrize(("hop", "crop"), [(16, 0), (16, 4080), (128, 1024), (1024, 0), (8, 16384)])
+@pytest.mark.parametrize(("hop", "crop"), [(16, 0), (16, 4080), (128, 1024), (1024, 0), (8, 16384), (160, 0)])
 def test_every_step_is_at_its_sample_whatever_the_batch(hop, crop, window_batch):
     # Noise: a step that is missing, doubled or moved at any border has a wrong value.
     audio = noise(5 * KEPT_SAMPLES + 12_345)
     transcriber = Loudness(hop, crop)
-    values = activations_of_audio(transcriber, audio, window_batch)
+    values = activations_of_audio(transcriber, audio, window_batch).values
     assert transcriber.batches == {1: [1] * 6, 2: [2] * 3, 5: [5, 1]}[window_batch]
     np.testing.assert_allclose(values, loudness_of(audio, hop), atol=1e-6)
+
+
+class Telling(Loudness):
+    """Tells velocities and offsets, too: half of the loudness, and half of it below 0."""
+
+    def forward(self, audio: torch.Tensor) -> Activations:
+        heard = super().forward(audio)
+        return heard._replace(velocities=heard.values / 2, offsets=-heard.values / 2)
+
+
+def test_what_else_is_told_is_kept_at_the_same_steps():
+    audio = noise(2 * KEPT_SAMPLES + 99)
+    values, velocities, offsets = activations_of_audio(Telling(16), audio, 2)
+    np.testing.assert_allclose(velocities, values / 2, atol=1e-6)
+    np.testing.assert_array_equal(offsets, -velocities)
+    assert activations_of_audio(Loudness(16), audio)[1:] == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +112,7 @@ def test_every_step_is_at_its_sample_whatever_the_batch(hop, crop, window_batch)
 )
 def test_any_length_gives_one_step_per_hop(samples):
     audio = noise(samples)
-    values = activations_of_audio(Loudness(16), audio)
+    values = activations_of_audio(Loudness(16), audio).values
     assert values.shape == (2, -(-samples // 16))
     np.testing.assert_allclose(values, loudness_of(audio, 16), atol=1e-6)
 
@@ -104,7 +120,7 @@ def test_any_length_gives_one_step_per_hop(samples):
 def test_every_step_has_its_context():
     audio = noise(2 * KEPT_SAMPLES + 777)
     whole = moving_mean(torch.from_numpy(audio / np.abs(audio).max()))
-    np.testing.assert_allclose(activations_of_audio(MovingMean(1), audio)[1], whole, atol=1e-6)
+    np.testing.assert_allclose(activations_of_audio(MovingMean(1), audio).values[1], whole, atol=1e-6)
 
 
 def test_hits_at_the_borders_of_windows_are_found_once_and_in_place(tmp_path):
@@ -119,15 +135,15 @@ def test_hits_at_the_borders_of_windows_are_found_once_and_in_place(tmp_path):
 def test_level_is_that_of_the_whole_file():
     audio = noise(150_000)
     audio[140_000] = -0.9  # the first window must know of it
-    values = activations_of_audio(Loudness(16), audio)
+    values = activations_of_audio(Loudness(16), audio).values
     np.testing.assert_allclose(values.max(), 1, atol=1e-6)
-    np.testing.assert_allclose(activations_of_audio(Loudness(16), 0.01 * audio), values, atol=1e-6)
+    np.testing.assert_allclose(activations_of_audio(Loudness(16), 0.01 * audio).values, values, atol=1e-6)
 
 
 @pytest.mark.parametrize("level", [0.0, 2.0**-15, 1e-42])
 def test_silence_has_no_hits(tmp_path, level):
     audio = np.float32(level) * np.sign(noise(20_000))
-    assert not activations_of_audio(Loudness(16), audio).any()
+    assert not activations_of_audio(Loudness(16), audio).values.any()
     write_audio(tmp_path / "silence.wav", audio)
     assert transcribe_file(Loudness(16), tmp_path / "silence.wav").hits == ()
 

@@ -104,6 +104,6 @@ class TranscriberEstimator(ActivationEstimator):
         """
         if self.transcriber.hears_beats and recording.beats is None:
             raise Unhearable("recording", "beats", "the transcriber hears them, and none are annotated")
-        values = activations_of_audio(self.transcriber, recording.audio, beats=recording.beats or ())
-        sums = class_activations(values, self.transcriber.components, FIVE_CLASSES)
+        heard = activations_of_audio(self.transcriber, recording.audio, beats=recording.beats or ())
+        sums = class_activations(heard.values, self.transcriber.components, FIVE_CLASSES)
         return {name: normalise(values, self.picker.guard) for name, values in sums.items()}

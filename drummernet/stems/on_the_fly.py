@@ -1,9 +1,8 @@
 """Crops that are rendered when they are asked for: training without stems on disk, labels included."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -21,6 +20,7 @@ from drummernet.kits.kit import ONE_SHOT_SECONDS, Kit
 from drummernet.kits.manifest import load_kit
 from drummernet.score import Beat
 from drummernet.stems.augmentation import Augmentation
+from drummernet.stems.drawn_kits import DrawnKits
 from drummernet.stems.render import render_groove, rendered_hits
 
 _LEAD_SAMPLES = round(ONE_SHOT_SECONDS * SAMPLE_RATE)
@@ -47,35 +47,40 @@ class RenderedCrop(NamedTuple):
     kit: str
 
 
+@dataclass(frozen=True)
 class Rendering:
     """What training renders in place of stems.
 
-    Args:
+    Attributes:
         grooves: ``"generator"``, or a folder of MIDI performances.
         kits: Groups, names, paths or patterns of kits.
         split: Which performances of a folder that lists its splits.
         augmentation: Varies drums, room and equipment from item to item.
+        generated: The share of crops whose groove is generated although there is a folder.
+        mixed: The share of crops on a kit that was put together: each component is drawn from all kits.
+        balance: Whether all ``"kits"`` are drawn equally often, or all ``"families"`` of them.
+
+    Raises:
+        InputError: if a share is no share, or the balance unknown.
     """
 
-    def __init__(
-        self,
-        grooves: str = "generator",
-        kits: str | list[str] = "stems",
-        split: str | None = None,
-        augmentation: Augmentation | None = None,
-    ) -> None:
-        self.grooves = grooves
-        self.kits = kits
-        self.split = split
-        self.augmentation = augmentation
+    grooves: str = "generator"
+    kits: str | list[str] = "stems"
+    split: str | None = None
+    augmentation: Augmentation | None = None
+    generated: float = 0.0
+    mixed: float = 0.0
+    balance: Literal["kits", "families"] = "kits"
 
-    def crops(self, seed: int, crop_seconds: float) -> "RenderedCrops":
-        """Return the crops of a run.
-
-        Raises:
-            InputError: as :class:`RenderedCrops`.
-        """
-        return RenderedCrops(self.grooves, self.kits, seed, crop_seconds, self.split, self.augmentation)
+    def __post_init__(self) -> None:
+        for name in ("generated", "mixed"):
+            share = getattr(self, name)
+            if not 0 <= share <= 1:
+                raise InputError("rendering", name, f"{share} is not in [0, 1]")
+        if self.balance not in ("kits", "families"):
+            raise InputError("rendering", "balance", f"{self.balance!r} is neither kits nor families")
+        if self.grooves == "generator" and self.split is not None:
+            raise InputError("rendering", "split", f"{self.split!r}: the generator has no splits")
 
 
 class RenderedCrops(Dataset[dict[str, Any]]):
@@ -86,33 +91,24 @@ class RenderedCrops(Dataset[dict[str, Any]]):
     again; a performance shorter than a crop rings out.
 
     Args:
-        grooves: ``"generator"``, or a folder of MIDI performances.
-        kits: Groups, names, paths or patterns of kits.
+        rendering: What is rendered.
         seed: Together with n it decides item n.
         crop_seconds: Length of a crop.
-        split: Which performances of a folder that lists its splits.
-        augmentation: Varies drums, room and equipment from item to item.
 
     Raises:
-        InputError: if there is no such kit or groove, or a split is asked of the generator.
+        InputError: if there is no such kit or groove.
     """
 
-    def __init__(
-        self,
-        grooves: str,
-        kits: str | Sequence[str],
-        seed: int,
-        crop_seconds: float = 2.0,
-        split: str | None = None,
-        augmentation: Augmentation | None = None,
-    ) -> None:
-        if grooves == "generator" and split is not None:
-            raise InputError("crops", "split", f"{split!r}: the generator has no splits")
+    def __init__(self, rendering: Rendering, seed: int, crop_seconds: float = 2.0) -> None:
         self.samples = round(crop_seconds * SAMPLE_RATE)
         self._seed = seed
-        self._augmentation = augmentation
-        self._kits = [load_kit(name) for name in resolve_kits(kits)]
-        self._grooves = [] if grooves == "generator" else read_grooves(Path(grooves), split)
+        self._rendering = rendering
+        self._kits = DrawnKits(
+            [load_kit(name) for name in resolve_kits(rendering.kits)], rendering.balance, rendering.mixed
+        )
+        self._grooves: list[Groove] = []
+        if rendering.grooves != "generator":
+            self._grooves = read_grooves(Path(rendering.grooves), rendering.split)
         self._ends_seconds = np.cumsum([groove.duration_seconds for groove in self._grooves])
 
     def __getitem__(self, n: int) -> dict[str, Any]:
@@ -133,17 +129,18 @@ class RenderedCrops(Dataset[dict[str, Any]]):
         rng = np.random.default_rng((self._seed, n))
         for _ in range(_MOST_DRAWS):
             groove, lead_samples = self._draw_groove(rng)
-            kit = self._kits[int(rng.integers(len(self._kits)))]
+            kit = self._kits.draw(rng)
             hits = _hits_from(groove, kit, lead_samples)
             if hits:
-                audio = render_groove(groove, kit, rng, self._augmentation)[lead_samples:]
+                audio = render_groove(groove, kit, rng, self._rendering.augmentation)[lead_samples:]
                 beats = _beats_from(groove, lead_samples)
                 return RenderedCrop(peak_normalise(audio), hits, beats, groove.name, kit.name)
         raise InputError(f"item {n}", "crop", f"none of {_MOST_DRAWS} draws has a hit; last: {groove.name}")
 
     def _draw_groove(self, rng: np.random.Generator) -> tuple[Groove, int]:
         """Return what is played from before the crop to its end, and how many samples are before it."""
-        if not self._grooves:
+        generated = self._rendering.generated
+        if not self._grooves or (generated and rng.random() < generated):
             seconds = (_LEAD_SAMPLES + self.samples) / SAMPLE_RATE
             return generate_groove(int(rng.integers(2**62)), seconds), _LEAD_SAMPLES
         at_seconds = rng.uniform(0, self._ends_seconds[-1])

@@ -118,7 +118,7 @@ class StemDataModule(pl.LightningDataModule):
 
     def _crops(self) -> CropDataset | RenderedCrops:
         if self.rendering is not None:
-            return self.rendering.crops(self.seed, self.crop_seconds)
+            return RenderedCrops(self.rendering, self.seed, self.crop_seconds)
         assert self.corpus_folder is not None
         corpus = open_corpus(self.corpus_folder)
         weights = stem_weights(corpus, self.draw, self.balance, self.shares)
@@ -181,6 +181,8 @@ class StemDataModule(pl.LightningDataModule):
             "split": rendering.split,
             "stem_kits": [Path(kit).name for kit in kits],
             "augmented": rendering.augmentation is not None,
+            "generated": rendering.generated,
+            "mixed": rendering.mixed,
         }
 
     def state_dict(self) -> dict[str, Any]:

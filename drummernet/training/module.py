@@ -72,7 +72,8 @@ class TranscriberTraining(pl.LightningModule):
         activations = self.transcriber(*self._inputs(batch))
         terms = self.objective(batch, activations, self._data.seed)
         loss = torch.stack(list(terms.values())).sum()
-        self.last_activations = activations._replace(values=activations.values.detach())
+        values, hop, start = activations.values.detach(), activations.hop_samples, activations.start_sample
+        self.last_activations = Activations(values, hop, start)
         # Counted here: callbacks that save a checkpoint after the step come before this module's own hooks.
         self._data.items_seen += len(batch["item"]) * self.trainer.world_size
         if self._logs_this_step():

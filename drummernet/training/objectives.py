@@ -16,6 +16,7 @@ from drummernet.similarity.onset_spectrum import OnsetSpectrumSimilarity
 from drummernet.synthesizer import Synthesizer
 from drummernet.transcriber.contract import Activations, Transcriber, beat_steps
 from drummernet.transcriber.framewise import FramewiseTranscriber
+from drummernet.transcriber.hit_network import HitTranscriber
 
 
 class Objective(nn.Module):
@@ -67,7 +68,7 @@ class Reconstruction(Objective):
 
     def reconstruct(self, activations: Activations, kits: torch.Tensor) -> torch.Tensor:
         """Play activations on kits (B, K); return x̂ (B, T * hop), from ``activations.start_sample`` on."""
-        audio: torch.Tensor = self.synthesizer(activations.values, activations.hop_samples, kits)
+        audio: torch.Tensor = self.synthesizer(activations.amplitudes, activations.hop_samples, kits)
         return audio
 
     def provenance(self) -> dict[str, Any]:
@@ -149,8 +150,65 @@ class FramewiseCrossEntropy(Objective):
         return terms
 
 
+class Cycle(Objective):
+    """A groove that was rendered must come back: F_a(F_s(y)) should be y.
+
+    The other half of the cycle that :class:`Reconstruction` closes over audio. Labels are those of rendered
+    crops, so no recording is annotated.
+
+    Args:
+        velocity_weight: Factor of the mean distance of velocities at hits.
+        offset_weight: Factor of the mean distance of onsets at hits, in steps.
+    """
+
+    def __init__(self, velocity_weight: float = 0.05, offset_weight: float = 0.05) -> None:
+        super().__init__()
+        self.velocity_weight = velocity_weight
+        self.offset_weight = offset_weight
+
+    def check(self, transcriber: Transcriber) -> None:
+        """Check that a transcriber tells whether, how hard and when.
+
+        Raises:
+            InputError: if not.
+        """
+        if not isinstance(transcriber, HitTranscriber):
+            problem = f"{type(transcriber).__name__} does not tell probability and velocity apart"
+            raise InputError("model", "transcriber", problem)
+        self.rows = [set(members_of(name, "transcriber")) for name in transcriber.components]
+
+    def forward(
+        self, batch: Mapping[str, Any], activations: Activations, seed: int
+    ) -> dict[str, torch.Tensor]:
+        """Return the terms of the loss; see :class:`Objective`.
+
+        Raises:
+            InputError: if the crops have no labels.
+        """
+        if "hits" not in batch:
+            raise InputError("data", "rendering", "grooves are needed, which only rendered crops have")
+        logits, velocities, offsets = activations.logits, activations.velocities, activations.offsets
+        assert logits is not None
+        assert velocities is not None
+        assert offsets is not None
+        steps, hop = logits.shape[-1], activations.hop_samples
+        groove = torch.stack([groove_steps(hits, self.rows, steps, hop) for hits in batch["hits"]])
+        hits, struck, moved = groove.to(logits).unbind(1)
+        count = hits.sum().clamp_min(1)
+        return {
+            "hits": F.binary_cross_entropy_with_logits(logits, hits),
+            "velocity": self.velocity_weight * (hits * (velocities - struck).abs()).sum() / count,
+            "offset": self.offset_weight * (hits * (offsets - moved).abs()).sum() / count,
+        }
+
+
 def hit_steps(hits: Sequence[Hit], rows: Sequence[set[str]], steps: int, hop_samples: int) -> torch.Tensor:
-    """Return (K, T): 1 in the steps of hits, else 0.
+    """Return (K, T): 1 in the steps of hits, else 0; see :func:`groove_steps`."""
+    return groove_steps(hits, rows, steps, hop_samples)[0]
+
+
+def groove_steps(hits: Sequence[Hit], rows: Sequence[set[str]], steps: int, hop_samples: int) -> torch.Tensor:
+    """Return hits, their velocities and their places between the steps, (3, K, T); 0 where there is no hit.
 
     Args:
         hits: In seconds from the start of a crop.
@@ -158,10 +216,11 @@ def hit_steps(hits: Sequence[Hit], rows: Sequence[set[str]], steps: int, hop_sam
         steps: T.
         hop_samples: Samples between steps.
     """
-    marks = torch.zeros(len(rows), steps)
+    marks = torch.zeros(3, len(rows), steps)
     for hit in hits:
-        step = min(round(hit.onset_seconds * SAMPLE_RATE / hop_samples), steps - 1)
+        at = hit.onset_seconds * SAMPLE_RATE / hop_samples
+        step = min(round(at), steps - 1)
         for k, components in enumerate(rows):
             if hit.component in components:
-                marks[k, step] = 1
+                marks[:, k, step] = torch.tensor((1.0, hit.velocity, min(at - step, 0.5)))
     return marks

@@ -22,12 +22,22 @@ class Activations(NamedTuple):
         start_sample: Where step 0 lies in the audio that was handed in. Step t is an onset at sample
             ``start_sample + t * hop_samples``.
         logits: Of networks that give probabilities: (B, K or more, T), what the sigmoid was taken of.
+        velocities: Of networks that tell whether a drum is hit (``values``) and how hard apart: (B, K, T) in
+            [0, 1], the velocity of a hit if there is one.
+        offsets: (B, K, T) in [-0.5, 0.5]: where between the steps such a hit begins, in steps from its own.
     """
 
     values: torch.Tensor
     hop_samples: int
     start_sample: int = 0
     logits: torch.Tensor | None = None
+    velocities: torch.Tensor | None = None
+    offsets: torch.Tensor | None = None
+
+    @property
+    def amplitudes(self) -> torch.Tensor:
+        """What F_s plays, (B, K, T): the values, times velocity² (the renderer's curve) where it is told."""
+        return self.values if self.velocities is None else self.values * self.velocities.square()
 
 
 class Transcriber(Part):

@@ -9,6 +9,7 @@ beyond the file there are zeros. What memory holds for a file of any length is i
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -35,6 +36,20 @@ ROUNDING = np.float32(2**20)
 
 SILENCE_PEAK = 2.0**-15
 """A recording whose largest magnitude is one step of 16-bit audio is silence, not a faint drum."""
+
+
+class Heard(NamedTuple):
+    """What a transcriber hears in a whole recording; step t lies at sample t · hop.
+
+    Attributes:
+        values: The activations (K, T) float32.
+        velocities: (K, T), how hard a hit is if there is one; None if the transcriber does not tell.
+        offsets: (K, T), where between the steps it begins, in steps; None likewise.
+    """
+
+    values: np.ndarray
+    velocities: np.ndarray | None = None
+    offsets: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,10 +90,10 @@ def transcribe_file(transcriber: Transcriber, path: Path, picker: Picker = DEFAU
         InputError: if the file cannot be read, or as :func:`activations_of_audio`.
     """
     audio = read_audio(path)
-    values = activations_of_audio(transcriber, audio)
+    heard = activations_of_audio(transcriber, audio)
     rate_hz = SAMPLE_RATE / transcriber.hop_samples
-    hits = component_hits(values, transcriber.components, rate_hz, 0.0, picker)
-    return Transcription(audio, transcriber.components, values, rate_hz, picker, tuple(hits))
+    hits = component_hits(*heard, transcriber.components, rate_hz, picker)
+    return Transcription(audio, transcriber.components, heard.values, rate_hz, picker, tuple(hits))
 
 
 def activations_of_audio(
@@ -86,8 +101,8 @@ def activations_of_audio(
     audio: np.ndarray,
     window_batch: int = WINDOW_BATCH,
     beats: Sequence[Beat] = (),
-) -> np.ndarray:
-    """Return the activations (K, T) of a whole recording, T = ceil(N / hop); step t lies at sample t · hop.
+) -> Heard:
+    """Return what is heard in a whole recording, in T = ceil(N / hop) steps; step t lies at sample t · hop.
 
     The recording is normalised by its peak; silence has activations of 0. The transcriber runs in
     evaluation mode on its own device and is left in the mode in which it came.
@@ -103,17 +118,18 @@ def activations_of_audio(
         beats: What a transcriber hears that ``hears_beats``.
 
     Returns:
-        (K, T) float32, rounded to multiples of 2^-20.
+        The activations, rounded to multiples of 2^-20, and what else the transcriber tells.
 
     Raises:
         InputError: if the transcriber's steps do not cover what is kept of a window, do not lie on whole
             steps, or are not finite.
     """
     hop = transcriber.hop_samples
-    values = np.zeros((len(transcriber.components), -(-len(audio) // hop)), np.float32)
+    shape = (len(transcriber.components), -(-len(audio) // hop))
     peak = max(float(audio.max(initial=0.0)), -float(audio.min(initial=0.0)))
     if peak <= SILENCE_PEAK:
-        return values
+        return Heard(np.zeros(shape, np.float32))
+    whole: dict[str, np.ndarray] = {}
     kept_samples = _whole_steps(KEPT_SAMPLES, hop)
     device = next(transcriber.parameters(), torch.empty(0)).device
     windows = -(-len(audio) // kept_samples)
@@ -127,14 +143,16 @@ def activations_of_audio(
                 if transcriber.hears_beats:
                     inputs.append(_beat_windows(beats, first, count, hop))
                 heard = transcriber(*(batch.to(device) for batch in inputs))
-                kept = _kept_steps(heard, type(transcriber).__name__)
-                steps = values[:, first * kept_samples // hop :][:, : kept.shape[-1]]
-                steps[:] = kept[:, : steps.shape[-1]].cpu().numpy()
+                for name, kept in _kept_steps(heard, type(transcriber).__name__).items():
+                    array = whole.setdefault(name, np.zeros(shape, np.float32))
+                    steps = array[:, first * kept_samples // hop :][:, : kept.shape[-1]]
+                    steps[:] = kept[:, : steps.shape[-1]].cpu().numpy()
     finally:
         transcriber.train(was_training)
+    values = whole["values"]
     if not np.isfinite(values).all():
         raise InputError(type(transcriber).__name__, "activations", "not finite: the weights are unusable")
-    return np.rint(values * ROUNDING, out=values) / ROUNDING
+    return Heard(**{**whole, "values": np.rint(values * ROUNDING, out=values) / ROUNDING})
 
 
 def _whole_steps(samples: int, hop_samples: int) -> int:
@@ -164,8 +182,8 @@ def _beat_windows(beats: Sequence[Beat], first: int, count: int, hop: int) -> to
     return stretch.unfold(1, steps, kept // hop).transpose(0, 1)
 
 
-def _kept_steps(activations: Activations, name: str) -> torch.Tensor:
-    """Return what is kept of a batch of windows, one after the other: (K, B · KEPT_SAMPLES / hop)."""
+def _kept_steps(activations: Activations, name: str) -> dict[str, torch.Tensor]:
+    """Return what is kept of a batch of windows, one after the other, each (K, B · KEPT_SAMPLES / hop)."""
     values, hop, start = activations.values, activations.hop_samples, activations.start_sample
     if start % hop:
         raise InputError(name, "start_sample", f"{start} is no multiple of the hop, {hop}")
@@ -174,4 +192,9 @@ def _kept_steps(activations: Activations, name: str) -> torch.Tensor:
     if first < 0 or end > values.shape[-1]:
         covered = f"samples {start} to {start + values.shape[-1] * hop} of {WINDOW_SAMPLES}"
         raise InputError(name, "activations", f"cover {covered}, too few to keep the middle {KEPT_SAMPLES}")
-    return values[..., first:end].transpose(0, 1).flatten(1)
+    told = {"values": values, "velocities": activations.velocities, "offsets": activations.offsets}
+    return {
+        key: tensor[..., first:end].transpose(0, 1).flatten(1)
+        for key, tensor in told.items()
+        if tensor is not None
+    }

@@ -116,29 +116,38 @@ def class_activations(
 
 
 def component_hits(
-    values: np.ndarray, components: Sequence[str], rate_hz: float, start_seconds: float, picker: Picker
+    values: np.ndarray,
+    velocities: np.ndarray | None,
+    offsets: np.ndarray | None,
+    components: Sequence[str],
+    rate_hz: float,
+    picker: Picker,
 ) -> list[Hit]:
     """Pick every component on its own: the hits that are written.
 
-    An activation is the amplitude of a one-shot, and a hit of velocity v is rendered with amplitude v²: so a
-    hit's velocity is the square root of its normalised activation, 1 for the loudest of its component.
+    Where the transcriber does not tell velocities, an activation is the amplitude of a one-shot, and a hit of
+    velocity v is rendered with amplitude v²: so a hit's velocity is the square root of its normalised
+    activation, 1 for the loudest of its component.
 
     Args:
         values: (K, T).
+        velocities: (K, T), or None if the transcriber does not tell them.
+        offsets: (K, T), where between the steps hits begin, in steps; None likewise.
         components: The K component names.
-        rate_hz: Steps per second.
-        start_seconds: When step 0 is.
+        rate_hz: Steps per second; step 0 is at 0 s.
         picker: The values of the rule.
 
     Returns:
         The hits in order of time; those of a class are of its usual component.
     """
     hits = []
-    for row, activation in zip(components, values, strict=True):
-        normalised = normalise(activation, picker.guard)
+    for k, row in enumerate(components):
+        normalised = normalise(values[k], picker.guard)
         component = members_of(row, "transcriber")[0]
         for step in pick(normalised, rate_hz, picker).tolist():
-            hits.append(Hit(start_seconds + step / rate_hz, component, float(np.sqrt(normalised[step]))))
+            onset = step if offsets is None else max(0.0, step + float(offsets[k, step]))
+            velocity = np.sqrt(normalised[step]) if velocities is None else velocities[k, step]
+            hits.append(Hit(onset / rate_hz, component, float(np.clip(velocity, 1 / 127, 1))))
     return sorted(hits)
 
 

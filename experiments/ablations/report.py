@@ -23,12 +23,13 @@ Runs = Mapping[str, Mapping[str, list[dict[str, Any]]]]
 
 def write_report(runs: Runs, folder: Path) -> None:
     """Write results.json with everything; table and picture of the seeds that all variants have."""
-    (folder / "results.json").write_text(json.dumps(runs, indent=1) + "\n", encoding="utf-8")
-    by_seed = {seed: [f"{variant}_{seed}" in runs for variant in VARIANTS] for seed in seeds_of(runs)}
-    seeds = [seed for seed, present in by_seed.items() if all(present)]
+    rows = json.dumps(runs).replace('[{"step"', '[\n {"step"').replace('}, {"step"', '},\n {"step"')
+    (folder / "results.json").write_text(rows + "\n", encoding="utf-8")  # a checkpoint on each line
+    sets = max(([*scores] for scores in runs.values()), key=len, default=[])
+    complete = {run for run, scores in runs.items() if all(name in scores for name in sets)}
+    seeds = [s for s in seeds_of(runs) if all(f"{variant}_{s}" in complete for variant in VARIANTS)]
     if not seeds:
         return
-    sets = [name for name in runs[f"DFL_{seeds[0]}"] if all(name in scores for scores in runs.values())]
     tables = [
         f"Seeds: {', '.join(seeds)}.",
         "## F1, pooled\n\n" + table(runs, seeds, sets, fixed("pooled")),

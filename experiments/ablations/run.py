@@ -154,7 +154,7 @@ def summary(result: dict[str, Any]) -> dict[str, Any]:
     """Return what is kept of an evaluation: F1 of each class, and of their mean at every threshold."""
     averages = {
         average: {name: round(result[average][name]["f1"], 4) for name in (*THREE_CLASSES, "mean")}
-        for average in ("pooled", "track_mean", "paper_convention")
+        for average in ("pooled", "track_mean")
     }
     curve = {
         f"{point['threshold']:.3f}": round(point["pooled"]["mean"]["f1"], 4)

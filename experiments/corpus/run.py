@@ -26,7 +26,7 @@ from drummernet.stems.augmentation import Augmentation
 from drummernet.stems.corpus import open_corpus
 from drummernet.stems.crops import CropDataset
 from drummernet.stems.hours import render_hours
-from drummernet.stems.on_the_fly import RenderedCrops
+from drummernet.stems.on_the_fly import RenderedCrops, Rendering
 from drummernet.stems.prepared import INDEX, PreparedCorpus, samples_path
 from drummernet.stems.weights import stem_weights
 
@@ -166,7 +166,7 @@ def measure_render(folder: Path) -> dict[str, Any]:
         begin = process_time()
         render_hours("generator", None, ["stems"], 0.5, 41, folder / name, augmentation)
         result[f"disk_{name}_hours_per_minute"] = 0.5 * 60 / (process_time() - begin)
-        crops = RenderedCrops("generator", ["stems"], 0, augmentation=augmentation)
+        crops = RenderedCrops(Rendering(augmentation=augmentation), 0)
         crops_per_second = per_second(crops.__getitem__)
         result[f"on_the_fly_{name}_crops_per_second"] = crops_per_second
         result[f"on_the_fly_{name}_hours_per_minute"] = crops_per_second * 2 / 60

@@ -1,0 +1,112 @@
+"""A transcriber that tells apart whether a drum is hit, how hard, and when between two steps."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from drummernet.components import WIDER_COMPONENTS, check_rows
+from drummernet.errors import InputError
+from drummernet.transcriber.contract import Activations, Transcriber
+from drummernet.transcriber.mel import mel_filterbank
+from drummernet.transcriber.scan import gru
+
+_SHAPES = ((3, 3), (1, 9), (25, 1))
+"""Bands and steps of the first filters: square, long in time for onsets, tall in frequency for timbre (Pons,
+Lidy & Serra 2016)."""
+
+_POOLS = 3
+_FLOOR = 1e-5
+
+
+class HitTranscriber(Transcriber):
+    """Log-mel spectra of several windows, convolutions of musical shapes, bidirectional GRUs, three outputs.
+
+    Values are probabilities: each class is judged by itself, and silence needs no channel of its own.
+    Velocities and offsets hold for a hit if there is one.
+
+    Args:
+        hop_samples: Samples per step.
+        n_ffts: Window lengths in samples; their spectra are the input channels.
+        bands: Mel bands of each, a multiple of 8.
+        width: Channels of each of the three shapes of first filters; later layers have 4 and 6 times as many.
+        hidden: Channels per direction of the GRUs.
+        layers: How many GRUs.
+        components: The K components, or classes of them, such as HH.
+
+    Raises:
+        InputError: if a component is unknown, or the bands cannot be pooled.
+    """
+
+    def __init__(
+        self,
+        hop_samples: int = 128,
+        n_ffts: Sequence[int] = (512, 2048),
+        bands: int = 80,
+        width: int = 8,
+        hidden: int = 96,
+        layers: int = 2,
+        components: Sequence[str] = WIDER_COMPONENTS,
+    ) -> None:
+        super().__init__()
+        if bands % 2**_POOLS:
+            raise InputError("transcriber", "bands", f"{bands} is no multiple of {2**_POOLS}")
+        self.components = check_rows(components, "transcriber")
+        self.hop_samples = hop_samples
+        self.n_ffts = tuple(n_ffts)
+        for n_fft in self.n_ffts:
+            self.register_buffer(f"filters_{n_fft}", mel_filterbank(n_fft, bands), persistent=False)
+            self.register_buffer(f"window_{n_fft}", torch.hann_window(n_fft), persistent=False)
+        self.first = nn.ModuleList(
+            nn.Conv2d(len(self.n_ffts), width, shape, padding=(shape[0] // 2, shape[1] // 2), bias=False)
+            for shape in _SHAPES
+        )
+        self.rest = _later_convolutions(len(_SHAPES) * width, 4 * width, 6 * width)
+        self.mix = nn.Linear(6 * width * bands // 2**_POOLS, 2 * hidden)
+        self.grus = nn.ModuleList(
+            nn.GRU(2 * hidden, hidden, batch_first=True, bidirectional=True) for _ in range(layers)
+        )
+        self.out = nn.Conv1d(2 * hidden, 3 * len(self.components), 1)
+
+    def spectra(self, audio: torch.Tensor) -> torch.Tensor:
+        """Return log-mel spectra (B, channels, F, T) of audio (B, N), one frame per step, centred on it."""
+        steps = -(-audio.shape[-1] // self.hop_samples)
+        channels = []
+        for n_fft in self.n_ffts:
+            padded = F.pad(audio, (n_fft // 2, n_fft // 2 + self.hop_samples))
+            window = self.get_buffer(f"window_{n_fft}")
+            complex_ = torch.stft(
+                padded, n_fft, self.hop_samples, window=window, center=False, return_complex=True
+            )
+            power = complex_.real.square() + complex_.imag.square()
+            channels.append(torch.log10(self.get_buffer(f"filters_{n_fft}") @ power[..., :steps] + _FLOOR))
+        return torch.stack(channels, 1)
+
+    def forward(self, audio: torch.Tensor) -> Activations:
+        """Transcribe audio (B, N) into ceil(N / hop) steps from sample 0."""
+        spectra = self.spectra(audio).contiguous(memory_format=torch.channels_last)
+        maps = self.rest(torch.cat([filters(spectra) for filters in self.first], 1))
+        x = F.relu(self.mix(maps.flatten(1, 2).transpose(1, 2))).transpose(1, 2)
+        for layer in self.grus:
+            assert isinstance(layer, nn.GRU)
+            x = gru(layer, x)
+        logits, velocities, offsets = self.out(x).chunk(3, 1)
+        return Activations(
+            torch.sigmoid(logits),
+            self.hop_samples,
+            logits=logits,
+            velocities=torch.sigmoid(velocities),
+            offsets=0.5 * torch.tanh(offsets),
+        )
+
+
+def _later_convolutions(*widths: int) -> nn.Sequential:
+    """Return what follows the first filters: each further width has a pooling over bands before it."""
+    first, middle, last = widths
+    layers: list[nn.Module] = [nn.BatchNorm2d(first), nn.ReLU(), nn.MaxPool2d((2, 1))]
+    for a, b, pooled in ((first, middle, False), (middle, middle, True), (middle, last, True)):
+        layers += [nn.Conv2d(a, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU()]
+        if pooled:
+            layers.append(nn.MaxPool2d((2, 1)))
+    return nn.Sequential(*layers)
