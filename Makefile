@@ -37,7 +37,7 @@ kits:  ## the packages whose sounds the sampled kits use
 learning-curve: $(VENV)/installed  ## experiments/learning_curve anew, about an hour
 	$(BIN)/python experiments/learning_curve/run.py
 
-ablations: $(VENV)/installed  ## the paper's ablations, sized to the cores; RECORDINGS="mdb:FOLDER …", GROOVES=FOLDER
+ablations: $(VENV)/installed  ## the paper's ablations, two hours of a core; RECORDINGS="mdb:FOLDER …", GROOVES=FOLDER
 	$(BIN)/python experiments/ablations/run.py runs/ablations --recordings $(RECORDINGS) --grooves $(or $(GROOVES),generator)
 
 throughput: $(VENV)/installed  ## speed of a step and of a transcription, as ratios to the committed ones

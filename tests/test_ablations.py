@@ -114,10 +114,10 @@ def test_the_report_has_the_seeds_that_all_variants_have(script, tmp_path):
     for number, variant in enumerate(report.VARIANTS):
         for seed in (0, 1, 2):
             base = 0.8 - 0.1 * number + 0.01 * seed + 0.0004 * (number == seed == 0)
-            validation = {"0.100": base + 0.1 * (seed == 1), "0.200": base + 0.05}
+            rendered = {"0.100": base + 0.1 * (seed == 1), "0.200": base + 0.05}
             recordings = {"0.100": 0.25, "0.200": 0.5}
             runs[f"{variant}_{seed}"] = {
-                report.VALIDATION: made_up(base, validation),
+                report.RENDERED: made_up(base, rendered),
                 "mdb": made_up(base, recordings),
             }
     del runs["SOFT_2"]["mdb"]

@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 import yaml
-from report import VARIANTS, write_report
+from report import RENDERED, VARIANTS, write_report
 
 from drummernet.components import THREE_CLASSES
 from drummernet.evaluation.systems import evaluate_system
@@ -37,10 +37,7 @@ LAST = 5
 STEM_HOURS, FULL_STEM_HOURS, HELD_OUT_HOURS = 3.0, 250.0, 0.06
 
 STEMS = (("stems", "sampled_train"), 71)
-HELD_OUT = {
-    "validation kits": (("stems", "bja_pacific*", "colombo"), 72),
-    "sampled test kits": (("sampled_test",), 73),
-}
+HELD_OUT = (("sampled_test",), 73)
 """The kits that stems are rendered on, and the seed."""
 
 
@@ -54,16 +51,13 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, help="your own stems, in place of rendered ones")
     parser.add_argument("--recordings", nargs="*", default=[], metavar="DATASET:ROOT")
     parser.add_argument("--only", nargs="+", choices=VARIANTS, default=list(VARIANTS))
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1], help="of weights, crops and kits")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="of weights, crops and kits")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs side by side")
     parser.add_argument("--full", action="store_true", help="the paper's six million items per run")
     options = parser.parse_args()
     hours = FULL_STEM_HOURS if options.full else STEM_HOURS
     corpus = options.corpus or rendered(options.out / "stems", *STEMS, hours, options.grooves, Augmentation())
-    sets = {
-        name: ("folder", rendered(options.out / name.replace(" ", "_"), *kits_and_seed, HELD_OUT_HOURS))
-        for name, kits_and_seed in HELD_OUT.items()
-    }
+    sets = {RENDERED: ("folder", rendered(options.out / "held_out", *HELD_OUT, HELD_OUT_HOURS))}
     for recording in options.recordings:
         dataset, _, root = recording.partition(":")
         sets[f"{dataset} (development)"] = (dataset, Path(root))
