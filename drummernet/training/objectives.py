@@ -133,12 +133,10 @@ class FramewiseCrossEntropy(Objective):
         Raises:
             InputError: if the crops have no labels.
         """
-        if "hits" not in batch:
-            raise InputError("data", "rendering", "labels are needed, which only rendered crops have")
         logits = activations.logits
         assert logits is not None
         steps, hop = logits.shape[-1], activations.hop_samples
-        hits = torch.stack([hit_steps(hits, self.rows, steps, hop) for hits in batch["hits"]])
+        hits = torch.stack([hit_steps(hits, self.rows, steps, hop) for hits in hits_of(batch)])
         drums = logits[:, : len(self.rows)]
         terms = {"hits": F.binary_cross_entropy_with_logits(drums, hits.to(logits))}
         if logits.shape[1] > len(self.rows):
@@ -185,14 +183,12 @@ class Cycle(Objective):
         Raises:
             InputError: if the crops have no labels.
         """
-        if "hits" not in batch:
-            raise InputError("data", "rendering", "grooves are needed, which only rendered crops have")
         logits, velocities, offsets = activations.logits, activations.velocities, activations.offsets
         assert logits is not None
         assert velocities is not None
         assert offsets is not None
         steps, hop = logits.shape[-1], activations.hop_samples
-        groove = torch.stack([groove_steps(hits, self.rows, steps, hop) for hits in batch["hits"]])
+        groove = torch.stack([groove_steps(hits, self.rows, steps, hop) for hits in hits_of(batch)])
         hits, struck, moved = groove.to(logits).unbind(1)
         count = hits.sum().clamp_min(1)
         return {
@@ -200,6 +196,18 @@ class Cycle(Objective):
             "velocity": self.velocity_weight * (hits * (velocities - struck).abs()).sum() / count,
             "offset": self.offset_weight * (hits * (offsets - moved).abs()).sum() / count,
         }
+
+
+def hits_of(batch: Mapping[str, Any]) -> list[list[Hit]]:
+    """Return the hits of each crop of a batch.
+
+    Raises:
+        InputError: if they were not rendered.
+    """
+    if "hits" not in batch:
+        raise InputError("data", "rendering", "labels are needed, which only rendered crops have")
+    hits: list[list[Hit]] = batch["hits"]
+    return hits
 
 
 def hit_steps(hits: Sequence[Hit], rows: Sequence[set[str]], steps: int, hop_samples: int) -> torch.Tensor:

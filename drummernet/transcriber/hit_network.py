@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from drummernet.components import WIDER_COMPONENTS, check_rows
 from drummernet.errors import InputError
 from drummernet.transcriber.contract import Activations, Transcriber
-from drummernet.transcriber.mel import mel_filterbank
+from drummernet.transcriber.mel import LogMelSpectra
 from drummernet.transcriber.scan import gru
 
 _SHAPES = ((3, 3), (1, 9), (25, 1))
@@ -17,7 +17,6 @@ _SHAPES = ((3, 3), (1, 9), (25, 1))
 Lidy & Serra 2016)."""
 
 _POOLS = 3
-_FLOOR = 1e-5
 
 
 class HitTranscriber(Transcriber):
@@ -54,12 +53,9 @@ class HitTranscriber(Transcriber):
             raise InputError("transcriber", "bands", f"{bands} is no multiple of {2**_POOLS}")
         self.components = check_rows(components, "transcriber")
         self.hop_samples = hop_samples
-        self.n_ffts = tuple(n_ffts)
-        for n_fft in self.n_ffts:
-            self.register_buffer(f"filters_{n_fft}", mel_filterbank(n_fft, bands), persistent=False)
-            self.register_buffer(f"window_{n_fft}", torch.hann_window(n_fft), persistent=False)
+        self.spectra = LogMelSpectra(hop_samples, n_ffts, bands)
         self.first = nn.ModuleList(
-            nn.Conv2d(len(self.n_ffts), width, shape, padding=(shape[0] // 2, shape[1] // 2), bias=False)
+            nn.Conv2d(len(n_ffts), width, shape, padding=(shape[0] // 2, shape[1] // 2), bias=False)
             for shape in _SHAPES
         )
         self.rest = _later_convolutions(len(_SHAPES) * width, 4 * width, 6 * width)
@@ -68,20 +64,6 @@ class HitTranscriber(Transcriber):
             nn.GRU(2 * hidden, hidden, batch_first=True, bidirectional=True) for _ in range(layers)
         )
         self.out = nn.Conv1d(2 * hidden, 3 * len(self.components), 1)
-
-    def spectra(self, audio: torch.Tensor) -> torch.Tensor:
-        """Return log-mel spectra (B, channels, F, T) of audio (B, N), one frame per step, centred on it."""
-        steps = -(-audio.shape[-1] // self.hop_samples)
-        channels = []
-        for n_fft in self.n_ffts:
-            padded = F.pad(audio, (n_fft // 2, n_fft // 2 + self.hop_samples))
-            window = self.get_buffer(f"window_{n_fft}")
-            complex_ = torch.stft(
-                padded, n_fft, self.hop_samples, window=window, center=False, return_complex=True
-            )
-            power = complex_.real.square() + complex_.imag.square()
-            channels.append(torch.log10(self.get_buffer(f"filters_{n_fft}") @ power[..., :steps] + _FLOOR))
-        return torch.stack(channels, 1)
 
     def forward(self, audio: torch.Tensor) -> Activations:
         """Transcribe audio (B, N) into ceil(N / hop) steps from sample 0."""

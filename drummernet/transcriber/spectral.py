@@ -10,7 +10,7 @@ from drummernet.components import COMPONENTS, check_rows
 from drummernet.transcriber.contract import Activations, Transcriber
 from drummernet.transcriber.gates import BLOCK_SAMPLES, SoftmaxGates, SparsemaxGates, block_steps_of
 from drummernet.transcriber.maps import in_slices
-from drummernet.transcriber.mel import mel_filterbank
+from drummernet.transcriber.mel import LogMelSpectra
 from drummernet.transcriber.scan import gru
 
 
@@ -44,14 +44,11 @@ class SpectralTranscriber(Transcriber):
         self.components = check_rows(components, "transcriber")
         self.hop_samples = hop_samples
         self.block_steps = block_steps_of(hop_samples)
-        self.n_ffts = tuple(n_ffts)
         self.map_values = 5 * channels * bands  # per step: two convolutions with what follows them
         self.gates = gates
-        for n_fft in self.n_ffts:
-            self.register_buffer(f"filters_{n_fft}", mel_filterbank(n_fft, bands), persistent=False)
-            self.register_buffer(f"window_{n_fft}", torch.hann_window(n_fft), persistent=False)
+        self.spectra = LogMelSpectra(hop_samples, n_ffts, bands)
         self.convolutions = nn.Sequential(
-            nn.Conv2d(len(self.n_ffts), channels, (5, 3), padding=(2, 1)),
+            nn.Conv2d(len(n_ffts), channels, (5, 3), padding=(2, 1)),
             nn.ELU(),
             nn.MaxPool2d((2, 1)),
             nn.Conv2d(channels, 2 * channels, 3, padding=1),
@@ -61,21 +58,6 @@ class SpectralTranscriber(Transcriber):
         self.mix = nn.Linear(2 * channels * (bands // 4), 2 * hidden)
         self.gru = nn.GRU(2 * hidden, hidden, batch_first=True, bidirectional=True)
         self.out = nn.Linear(2 * hidden, len(self.components))
-
-    def spectra(self, audio: torch.Tensor) -> torch.Tensor:
-        """Return log-mel spectra (B, channels, F, T) of audio (B, N), one frame per step, centred on it."""
-        steps = -(-audio.shape[-1] // self.hop_samples)
-        channels = []
-        for n_fft in self.n_ffts:
-            padded = F.pad(audio, (n_fft // 2, n_fft // 2 + self.hop_samples))
-            window = self.get_buffer(f"window_{n_fft}")
-            complex_ = torch.stft(
-                padded, n_fft, self.hop_samples, window=window, center=False, return_complex=True
-            )
-            power = complex_.real.square() + complex_.imag.square()
-            mel = self.get_buffer(f"filters_{n_fft}") @ power[..., :steps]
-            channels.append(torch.log10(mel + 1e-5))
-        return torch.stack(channels, 1)
 
     def _maps(self, audio: torch.Tensor) -> torch.Tensor:
         """Return (B, T, 2 * hidden) of audio (B, N)."""
