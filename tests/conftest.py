@@ -1,7 +1,10 @@
 """Fixtures that several test files share."""
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,3 +25,22 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the development recordings are not on this machine")
     return folder
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Any]]:
+    """One annotated dataset of each layout, and what was played in it; not to be changed."""
+    from made_datasets import MAKERS  # needs audio libraries, which a machine that trains may lack
+
+    folder = tmp_path_factory.mktemp("datasets")
+    return {name: (folder / name, make(folder / name)) for name, make in MAKERS.items()}
+
+
+@pytest.fixture
+def copied(made: dict[str, tuple[Path, Any]], tmp_path: Path) -> Callable[[str], Path]:
+    """Copy one of these datasets, so that a test may break it."""
+
+    def copy(name: str) -> Path:
+        return Path(shutil.copytree(made[name][0], tmp_path / name))
+
+    return copy

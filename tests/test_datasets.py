@@ -2,9 +2,8 @@
 
 import json
 import shlex
-import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from made_datasets import (
     CLASS,
     MAKERS,
     SECONDS,
-    Played,
     check_onsets,
     only,
     text,
@@ -26,23 +24,6 @@ from drummernet.errors import InputError
 from drummernet.evaluation.datasets import DATASETS, read_dataset
 from drummernet.evaluation.tracks import Track
 from drummernet.evaluation.validation import format_validation
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory) -> dict[str, tuple[Path, Played]]:
-    """One dataset of each layout."""
-    folder = tmp_path_factory.mktemp("datasets")
-    return {name: (folder / name, make(folder / name)) for name, make in MAKERS.items()}
-
-
-@pytest.fixture
-def copied(made, tmp_path) -> Callable[[str], Path]:
-    """Copy a dataset that a test may break."""
-
-    def copy(name: str) -> Path:
-        return Path(shutil.copytree(made[name][0], tmp_path / name))
-
-    return copy
 
 
 @pytest.mark.parametrize("name", list(MAKERS))

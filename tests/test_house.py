@@ -13,6 +13,7 @@ ROOMS = (
     "errors",
     "components",
     "resources",
+    "xmlfile",
     "score",
     "hits",
     "sndfile",

@@ -1,16 +1,12 @@
 """Every reader on a fixture of the exact layout, and on what is particular to it."""
 
 import shutil
-from collections.abc import Callable
-from pathlib import Path
 
 import mido
 import numpy as np
 import pytest
 from made_datasets import (
-    MAKERS,
     SECONDS,
-    Played,
     check_onsets,
     made_e_gmd,
     made_groove,
@@ -23,23 +19,6 @@ from drummernet.audio import read_audio, write_audio
 from drummernet.errors import InputError
 from drummernet.evaluation.datasets import read_dataset
 from drummernet.evaluation.validation import format_validation
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory) -> dict[str, tuple[Path, Played]]:
-    """One dataset of each layout."""
-    folder = tmp_path_factory.mktemp("datasets")
-    return {name: (folder / name, make(folder / name)) for name, make in MAKERS.items()}
-
-
-@pytest.fixture
-def copied(made, tmp_path) -> Callable[[str], Path]:
-    """Copy a dataset that a test may break."""
-
-    def copy(name: str) -> Path:
-        return Path(shutil.copytree(made[name][0], tmp_path / name))
-
-    return copy
 
 
 def test_smt_mixes_and_their_single_strokes(made):

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 from typing import NamedTuple
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element
 
 from drummernet.errors import InputError
-
-_LARGEST_BYTES = 1 << 24
+from drummernet.xmlfile import read_xml
 
 
 class Entry(NamedTuple):
@@ -24,23 +23,7 @@ def parsed(path: Path) -> Element:
     Raises:
         InputError: if it cannot be read, declares entities, is no XML or no drum kit.
     """
-    from defusedxml import DefusedXmlException, ElementTree
-
-    try:
-        with path.open("rb") as file:
-            text = file.read(_LARGEST_BYTES + 1)
-    except OSError as error:
-        raise InputError(path, "file", error.strerror or str(error)) from error
-    if len(text) > _LARGEST_BYTES:
-        raise InputError(path, "XML", f"more than {_LARGEST_BYTES} bytes are no drum kit")
-    try:
-        root: Element = ElementTree.fromstring(text)
-    except DefusedXmlException as error:
-        raise InputError(path, "XML", f"refused, it declares entities: {error}") from error
-    except (ParseError, LookupError, ValueError) as error:
-        raise InputError(path, "XML", f"cannot be parsed: {error}") from error
-    for element in root.iter():
-        element.tag = element.tag.rpartition("}")[2]
+    root = read_xml(path)
     if root.tag != "drumkit_info":
         raise InputError(path, "XML", f"its root is {root.tag!r}, not 'drumkit_info'")
     return root

@@ -91,16 +91,15 @@ def compared(folder: Path, sets: list[str]) -> None:
     order = ["label_free", "untrained", *SUPERVISED, *NMF, "onsets"]
     paths = [HERE / "results" / f"{name}_{dataset}.json" for dataset in sets for name in order]
     write_comparison([path for path in paths if path.is_file()], folder)
-    text = (folder / "table.md").read_text(encoding="utf-8")
-    (HERE / "table.md").write_text(text.replace(f"{HERE}/", ""), encoding="utf-8")
-    for picture in folder.glob("*_bars.png"):
-        shutil.copy(picture, HERE / picture.name)
+    for path in (folder / "table.md", *folder.glob("*_bars.png")):
+        shutil.copy(path, HERE / path.name)
 
 
 def rendered(folder: Path, grooves: str, split: str | None, kits: list[str], hours: float, seed: int) -> Path:
     """Render augmented stems if they are not there; return their folder."""
     if not folder.is_dir():
         part = folder.with_name(f"{folder.name}.part")
+        shutil.rmtree(part, ignore_errors=True)  # of a run that was killed
         render_hours(grooves, split, kits, hours, seed, part, Augmentation(), workers=2)
         part.rename(folder)
     return folder

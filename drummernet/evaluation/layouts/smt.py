@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from xml.etree.ElementTree import Element, ParseError
 
 from drummernet.audio import AUDIO_SUFFIXES
 from drummernet.components import THREE_CLASSES
@@ -19,11 +18,11 @@ from drummernet.evaluation.layouts.annotations import (
 from drummernet.evaluation.layouts.files import matched, name_unannotated, named_files, subfolder
 from drummernet.evaluation.layouts.layout import Layout, Problems
 from drummernet.evaluation.tracks import Track
+from drummernet.xmlfile import read_xml
 
 FAMILIES = ("RealDrum", "WaveDrum", "TechnoDrum")
 
 _MIX = "#MIX"
-_LARGEST_BYTES = 1 << 24
 
 
 def _read(root: Path, task: str, split: str | None, problems: Problems) -> list[Track]:
@@ -63,36 +62,13 @@ def _events(path: Path) -> list[Event]:
         InputError: naming the path, the event and the value at fault.
     """
     events = []
-    for number, element in enumerate(_parsed(path).iter("event"), start=1):
+    for number, element in enumerate(read_xml(path).iter("event"), start=1):
         place = f"event {number}"
         words = [(element.findtext(tag) or "").strip() for tag in ("onsetSec", "instrument")]
         if not all(words):
             raise InputError(path, place, "lacks onsetSec or instrument")
         events.append(checked_event(path, place, words[0], words[1], _label))
     return events
-
-
-def _parsed(path: Path) -> Element:
-    """Return the root of an XML file, its tags without name spaces."""
-    from defusedxml import DefusedXmlException, ElementTree
-
-    try:
-        with path.open("rb") as file:
-            text = file.read(_LARGEST_BYTES + 1)
-    except OSError as error:
-        raise InputError(path, "file", error.strerror or str(error)) from error
-    if len(text) > _LARGEST_BYTES:
-        raise InputError(path, "XML", f"more than {_LARGEST_BYTES} bytes are no annotation of a loop")
-    try:
-        root: Element = ElementTree.fromstring(text)
-    except DefusedXmlException as error:
-        raise InputError(path, "XML", f"refused, it declares entities: {error}") from error
-    except (ParseError, LookupError, ValueError) as error:
-        raise InputError(path, "XML", f"cannot be parsed: {error}") from error
-    for element in root.iter():
-        if isinstance(element.tag, str):
-            element.tag = element.tag.rpartition("}")[2]
-    return root
 
 
 def _tidied(path: Path, events: list[Event], problems: Problems) -> list[Event]:
