@@ -17,6 +17,17 @@ def deadly(number: int) -> int:
     return 2 * number
 
 
+def much(go: str) -> bytes:
+    """Wait for the file ``go``, then return 50 MB from a process that it has told; at "", return at once."""
+    while go and not os.path.exists(go):  # noqa: PTH110
+        time.sleep(0.02)
+    if not go:
+        return b"-"
+    with open(f"{go}.pid", "w") as stream:  # noqa: PTH123
+        stream.write(str(os.getpid()))
+    return bytes(50_000_000)
+
+
 def failing(number: int) -> int:
     if number == 3:
         raise OSError(28, "No space left on device", "/some/file")

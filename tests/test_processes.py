@@ -34,10 +34,25 @@ def test_an_input_that_kills_its_process_costs_nothing_but_itself():
     assert results == {n: None if n in (13, 17) else 2 * n for n in range(25)}
 
 
+def test_a_process_may_be_killed_amid_its_result(tmp_path):
+    go, pid = tmp_path / "go", tmp_path / "go.pid"
+    outcome = {}
+    for item, result in outcomes(process_functions.much, ["", str(go)], 2):
+        outcome[item] = result
+        if not go.exists():
+            go.touch()
+            while not pid.exists() or not pid.read_text():
+                time.sleep(0.02)
+            time.sleep(0.3)  # nobody reads: the result is stuck in the pipe
+            os.kill(int(pid.read_text()), signal.SIGKILL)
+    assert outcome == {"": b"-", str(go): bytes(50_000_000)}
+
+
 def test_errors_pass_and_end_the_work():
     with pytest.raises(OSError, match="No space left") as caught:
         list(outcomes(process_functions.failing, range(100), 2))
     assert caught.value.filename == "/some/file"
+    assert "In another process" in caught.value.__notes__[0]
 
 
 def default_interrupt() -> None:

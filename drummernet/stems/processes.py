@@ -3,21 +3,17 @@
 import os
 import signal
 import threading
+import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
-from multiprocessing import active_children, get_context, parent_process, resource_tracker
+from multiprocessing import get_context, parent_process, resource_tracker
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from queue import SimpleQueue
-from typing import TypeVar
+from typing import Generic, TypeVar, cast
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-_AHEAD = 4
-"""Inputs that wait for each process."""
 
 
 def usable_cores() -> int:
@@ -30,8 +26,8 @@ def outcomes(
 ) -> Generator[tuple[T, R | None], None, None]:
     """Apply a function to inputs in other processes.
 
-    A process that dies (a decoder that crashes, or the system when memory runs out) takes others' work
-    with it: what was under way is tried again, one input at a time.
+    A process may die (a decoder that crashes, or the system when memory runs out): what it was at is tried
+    again when all else is done, with no other at work.
 
     Args:
         function: Of a module, with arguments and results that can be pickled.
@@ -44,55 +40,89 @@ def outcomes(
     Raises:
         Exception: what the function raises.
     """
-    rest = iter(inputs)
-    while True:
-        undone: list[T] = []
-        yield from _until_one_dies(function, rest, processes, undone)
-        if not undone:
-            return
-        suspects, culprit = iter(undone), list[T]()
-        while True:
-            yield from _until_one_dies(function, suspects, 1, culprit, ahead=1)
-            if not culprit:
-                break
-            yield culprit.pop(), None
+    suspects: list[T] = []
+    culprits: list[T] = []
+    yield from _survived(function, iter(inputs), processes, suspects)
+    yield from _survived(function, iter(suspects), 1, culprits)
+    for item in culprits:
+        yield item, None
 
 
-def _until_one_dies(
-    function: Callable[[T], R], rest: Iterator[T], processes: int, undone: list[T], ahead: int = _AHEAD
+def _survived(
+    function: Callable[[T], R], rest: Iterator[T], processes: int, died: list[T]
 ) -> Iterator[tuple[T, R]]:
-    """Do the work until all is done, or until a process dies: then ``undone`` has what was under way."""
-    others = set(active_children())
-    executor = ProcessPoolExecutor(processes, get_context("spawn"), initializer=_begin)
-    pending: dict[Future[R], T] = {}
-    # concurrent.futures.wait() holds locks that an interrupt would leave locked.
-    finished: SimpleQueue[Future[R]] = SimpleQueue()
+    """Yield what came of the inputs; those of which a process died are added to ``died``."""
+    workers: list[_Worker[T, R]] = []
+    at_work: dict[Connection, tuple[_Worker[T, R], T]] = {}
     try:
-        while not undone:
-            for item in islice(rest, ahead * processes - len(pending)):
+        finished: list[tuple[T, R]] = []
+        while True:
+            for item in islice(rest, processes - len(at_work)):
+                worker = next((idle for idle in workers if idle.pipe not in at_work), None)
+                if worker is None:
+                    worker = _Worker(function)
+                    workers.append(worker)
+                worker.begin(item)
+                at_work[worker.pipe] = worker, item
+            yield from finished
+            if not at_work:
+                return
+            finished = []
+            for pipe in wait(list(at_work)):
+                worker, item = at_work.pop(cast(Connection, pipe))
                 try:
-                    with _interrupts_wait():
-                        future = executor.submit(function, item)
-                except BrokenProcessPool:
-                    undone.extend((*pending.values(), item))
-                    return
-                pending[future] = item
-                future.add_done_callback(finished.put)
-            if not pending:
-                break
-            future = finished.get()
-            try:
-                result = future.result()
-            except BrokenProcessPool:
-                undone.extend(pending.values())
-                break
-            yield pending.pop(future), result
+                    finished.append((item, worker.result()))
+                except _ProcessDiedError:
+                    died.append(item)
+                    workers.remove(worker)
+                    worker.end()
     finally:
-        # Work that is under way is not waited for; else the pool is, or its end may meet that of Python.
-        executor.shutdown(wait=not pending, cancel_futures=True)
-        if pending:
-            for process in set(active_children()) - others:
-                process.terminate()
+        for worker in workers:
+            worker.end()
+
+
+class _ProcessDiedError(Exception):
+    """The process is no more."""
+
+
+class _Worker(Generic[T, R]):
+    """A process with a pipe of its own: whenever it dies, nothing is left that others wait for.
+
+    (The processes of concurrent.futures share a queue, at which all wait for ever if one is killed while it
+    writes.)
+    """
+
+    def __init__(self, function: Callable[[T], R]):
+        context = get_context("spawn")
+        self.pipe, far_end = context.Pipe()
+        self._process = context.Process(target=_work, args=(function, far_end), daemon=True)
+        with _interrupts_wait():
+            self._process.start()
+        far_end.close()
+
+    def begin(self, item: T) -> None:
+        with suppress(OSError):  # of a process that died, as result() will tell
+            self.pipe.send(item)
+
+    def result(self) -> R:
+        """Wait for what came of the input.
+
+        Raises:
+            _ProcessDiedError: if the process died.
+            Exception: what the function raised.
+        """
+        try:
+            result, error = self.pipe.recv()
+        except (EOFError, OSError):
+            raise _ProcessDiedError from None
+        if error is not None:
+            raise error
+        return cast(R, result)
+
+    def end(self) -> None:
+        self._process.terminate()
+        self._process.join()
+        self.pipe.close()
 
 
 @contextmanager
@@ -113,6 +143,19 @@ def _interrupts_wait() -> Iterator[None]:
         signal.signal(signal.SIGINT, handler)
         if interrupts:
             raise KeyboardInterrupt
+
+
+def _work(function: Callable[[T], R], pipe: Connection) -> None:
+    _begin()
+    while True:
+        item = pipe.recv()
+        outcome: tuple[R | None, Exception | None]
+        try:
+            outcome = function(item), None
+        except Exception as error:
+            error.add_note(f"In another process:\n{traceback.format_exc()}")
+            outcome = None, error
+        pipe.send(outcome)
 
 
 def _begin() -> None:
