@@ -44,7 +44,7 @@ def test_a_groove_is_hits_velocities_and_places_between_the_steps():
 
 
 def test_the_terms_are_those_written_out():
-    objective = Cycle(velocity_weight=0.5, offset_weight=2.0)
+    objective = Cycle(velocity_weight=0.5, offset_weight=2.0, beside=0.25)
     objective.check(small())
     torch.manual_seed(1)
     logits, velocities, offsets = torch.randn(2, 3, 6), torch.rand(2, 3, 6), torch.rand(2, 3, 6) - 0.5
@@ -53,8 +53,18 @@ def test_the_terms_are_those_written_out():
     terms = objective({"hits": hits}, heard, 0)
     marked = torch.zeros(2, 3, 6)
     marked[0, 1, 3] = marked[1, 0, 0] = marked[1, 2, 4] = 1
+    asked = marked.clone()
+    for n, k, step in ((0, 1, 2), (0, 1, 4), (1, 0, 1), (1, 2, 3), (1, 2, 5)):
+        asked[n, k, step] = 0.25
     p = logits.sigmoid()
-    torch.testing.assert_close(terms["hits"], -(marked * p.log() + (1 - marked) * (1 - p).log()).mean())
+    torch.testing.assert_close(terms["hits"], -(asked * p.log() + (1 - asked) * (1 - p).log()).mean())
+    amplitudes = Cycle(beside=0.0, amplitudes=True)
+    amplitudes.check(small())
+    marked[0, 1, 3], marked[1, 2, 4] = 0.0625, 0.25
+    expected = -(marked * p.log() + (1 - marked) * (1 - p).log()).mean()
+    torch.testing.assert_close(amplitudes({"hits": hits}, heard, 0)["hits"], expected)
+    with pytest.raises(InputError, match="beside: 1 is not in"):
+        Cycle(beside=1)
     struck = [velocities[0, 1, 3] - 0.25, velocities[1, 0, 0] - 1, velocities[1, 2, 4] - 0.5]
     torch.testing.assert_close(terms["velocity"], 0.5 * torch.stack(struck).abs().mean())
     moved = [offsets[0, 1, 3] + 0.48, offsets[1, 0, 0] - 0.1, offsets[1, 2, 4]]
@@ -187,14 +197,17 @@ def test_a_mixed_kit_has_every_component_from_some_kit():
 
 def test_a_share_of_the_grooves_is_generated_and_items_stay_pure(tmp_path):
     write_midi(tmp_path / "a.mid", [Hit(0.1 * n, "KD") for n in range(60)])
-    rendering = Rendering(str(tmp_path), "rock_maple", generated=0.5, mixed=0.5, balance="families")
+    rendering = Rendering({str(tmp_path): 1, "generator": 1}, "rock_maple", mixed=0.5, balance="families")
     crops = RenderedCrops(rendering, 3, 0.5)
     names = [crops.draw(n).groove for n in range(60)]
     assert 15 < sum(name.startswith("generated") for name in names) < 45
     np.testing.assert_array_equal(crops.draw(7).audio, RenderedCrops(rendering, 3, 0.5).draw(7).audio)
 
 
-@pytest.mark.parametrize(("field", "value"), [("generated", 1.5), ("mixed", -0.1), ("balance", "groups")])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("grooves", {}), ("grooves", {"generator": 0.0}), ("mixed", -0.1), ("balance", "groups")],
+)
 def test_a_rendering_that_makes_no_sense_is_refused(field, value):
     with pytest.raises(InputError, match=f"rendering: {field}"):
         Rendering(**{field: value})

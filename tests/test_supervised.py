@@ -114,7 +114,7 @@ def test_every_baseline_is_trained_by_its_command(configs, tmp_path):
     assert adam["state"].keys() == set(adam["param_groups"][0]["params"])
     entry = checkpoint["drummernet_provenance"]
     assert entry["objective"] == "FramewiseCrossEntropy"
-    assert (entry["grooves"], entry["stem_kits"], entry["items"]) == ("generator", ["rock_maple"], 2)
+    assert (entry["grooves"], entry["stem_kits"], entry["items"]) == ({"generator": 1}, ["rock_maple"], 2)
 
 
 def test_the_networks_have_their_names_sizes():

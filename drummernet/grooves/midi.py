@@ -17,6 +17,7 @@ RING_OUT_SECONDS = 1.0
 LONGEST_SECONDS = 12 * 3600.0
 """What lasts longer is no performance but a broken file."""
 
+_TABLE = "info.csv"
 _COLUMNS = ("midi_filename", "duration", "split")
 
 _logger = logging.getLogger(__name__)
@@ -53,10 +54,15 @@ def read_grooves(folder: str | Path, split: str | None = None, note_map: str = "
     return grooves
 
 
+def lists_splits(folder: Path) -> bool:
+    """Return whether a folder has a table that says which performance is in which split."""
+    return (folder / _TABLE).is_file()
+
+
 def _listed(folder: Path, split: str | None) -> list[tuple[str, str | None]]:
     """Return (relative posix path, stated duration) of the grooves of ``split``."""
-    table = folder / "info.csv"
-    if table.is_file():
+    table = folder / _TABLE
+    if lists_splits(folder):
         rows = _rows(table)
         splits = sorted({row["split"] for row in rows})
         if split is not None and split not in splits:

@@ -1,5 +1,6 @@
 """Crops that are rendered when they are asked for: training without stems on disk, labels included."""
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -13,7 +14,7 @@ from drummernet.audio import peak_normalise
 from drummernet.errors import InputError
 from drummernet.grooves.generator import generate_groove
 from drummernet.grooves.groove import Groove
-from drummernet.grooves.midi import read_grooves
+from drummernet.grooves.midi import lists_splits, read_grooves
 from drummernet.hits import Hit
 from drummernet.kits.bank import resolve_kits
 from drummernet.kits.kit import ONE_SHOT_SECONDS, Kit
@@ -52,11 +53,11 @@ class Rendering:
     """What training renders in place of stems.
 
     Attributes:
-        grooves: ``"generator"``, or a folder of MIDI performances.
+        grooves: ``"generator"``, or a folder of MIDI files: performances, or a transcriber's own
+            transcriptions; or several of them, each with its share.
         kits: Groups, names, paths or patterns of kits.
-        split: Which performances of a folder that lists its splits.
+        split: Which performances of folders that list their splits.
         augmentation: Varies drums, room and equipment from item to item.
-        generated: The share of crops whose groove is generated although there is a folder.
         mixed: The share of crops on a kit that was put together: each component is drawn from all kits.
         balance: Whether all ``"kits"`` are drawn equally often, or all ``"families"`` of them.
 
@@ -64,31 +65,38 @@ class Rendering:
         InputError: if a share is no share, or the balance unknown.
     """
 
-    grooves: str = "generator"
+    grooves: str | dict[str, float] = "generator"
     kits: str | list[str] = "stems"
     split: str | None = None
     augmentation: Augmentation | None = None
-    generated: float = 0.0
     mixed: float = 0.0
     balance: Literal["kits", "families"] = "kits"
 
     def __post_init__(self) -> None:
-        for name in ("generated", "mixed"):
-            share = getattr(self, name)
-            if not 0 <= share <= 1:
-                raise InputError("rendering", name, f"{share} is not in [0, 1]")
+        if not 0 <= self.mixed <= 1:
+            raise InputError("rendering", "mixed", f"{self.mixed} is not in [0, 1]")
         if self.balance not in ("kits", "families"):
             raise InputError("rendering", "balance", f"{self.balance!r} is neither kits nor families")
-        if self.grooves == "generator" and self.split is not None:
+        for source, share in self.shares.items():
+            if not 0 < share < math.inf:
+                raise InputError("rendering", f"grooves.{source}", f"{share} is no share above 0")
+        if not self.shares:
+            raise InputError("rendering", "grooves", "are none")
+        if list(self.shares) == ["generator"] and self.split is not None:
             raise InputError("rendering", "split", f"{self.split!r}: the generator has no splits")
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The sources of grooves, and how often each is drawn relative to the others."""
+        return {self.grooves: 1.0} if isinstance(self.grooves, str) else dict(self.grooves)
 
 
 class RenderedCrops(Dataset[dict[str, Any]]):
     """Crops of N = crop_seconds · 16000 samples of grooves on kits, as many as anybody asks for.
 
     Item n depends on the arguments and n alone. Its groove is generated, or drawn from a folder together
-    with its start, uniformly over time; only what the crop hears is rendered. Crops without a hit are drawn
-    again; a performance shorter than a crop rings out.
+    with its start, uniformly over the folder's time; only what the crop hears is rendered. Crops without a
+    hit are drawn again; a performance shorter than a crop rings out.
 
     Args:
         rendering: What is rendered.
@@ -106,10 +114,8 @@ class RenderedCrops(Dataset[dict[str, Any]]):
         self._kits = DrawnKits(
             [load_kit(name) for name in resolve_kits(rendering.kits)], rendering.balance, rendering.mixed
         )
-        self._grooves: list[Groove] = []
-        if rendering.grooves != "generator":
-            self._grooves = read_grooves(Path(rendering.grooves), rendering.split)
-        self._ends_seconds = np.cumsum([groove.duration_seconds for groove in self._grooves])
+        self._sources = [_Source(name, rendering.split) for name in rendering.shares]
+        self._ends = np.cumsum(list(rendering.shares.values()))
 
     def __getitem__(self, n: int) -> dict[str, Any]:
         """Return {"audio": (N,) float32 with a peak of 1, "item": n, "hits": [...], "beats": [...] or None}.
@@ -139,17 +145,37 @@ class RenderedCrops(Dataset[dict[str, Any]]):
 
     def _draw_groove(self, rng: np.random.Generator) -> tuple[Groove, int]:
         """Return what is played from before the crop to its end, and how many samples are before it."""
-        generated = self._rendering.generated
-        if not self._grooves or (generated and rng.random() < generated):
+        place = rng.random() * self._ends[-1] if len(self._ends) > 1 else 0.0
+        groove = self._sources[int(np.searchsorted(self._ends, place, side="right"))].draw(rng)
+        if groove is None:
             seconds = (_LEAD_SAMPLES + self.samples) / SAMPLE_RATE
             return generate_groove(int(rng.integers(2**62)), seconds), _LEAD_SAMPLES
-        at_seconds = rng.uniform(0, self._ends_seconds[-1])
-        groove = self._grooves[int(np.searchsorted(self._ends_seconds, at_seconds, side="right"))]
         last_start = max(0, int(groove.duration_seconds * SAMPLE_RATE) - self.samples)
         start = int(rng.integers(last_start + 1))
         lead_samples = min(start, _LEAD_SAMPLES)
         part = groove.part((start - lead_samples) / SAMPLE_RATE, (start + self.samples) / SAMPLE_RATE)
         return part, lead_samples
+
+
+class _Source:
+    """One source of grooves: the generator, which has none in store, or a folder.
+
+    A folder without a list of splits, such as one's own transcriptions, is used as a whole.
+    """
+
+    def __init__(self, name: str, split: str | None) -> None:
+        self._grooves: list[Groove] = []
+        if name != "generator":
+            folder = Path(name)
+            self._grooves = read_grooves(folder, split if lists_splits(folder) else None)
+        self._ends_seconds = np.cumsum([groove.duration_seconds for groove in self._grooves])
+
+    def draw(self, rng: np.random.Generator) -> Groove | None:
+        """Return a groove, each as often as it is long; None from the generator."""
+        if not self._grooves:
+            return None
+        at_seconds = rng.uniform(0, self._ends_seconds[-1])
+        return self._grooves[int(np.searchsorted(self._ends_seconds, at_seconds, side="right"))]
 
 
 def _hits_from(groove: Groove, kit: Kit, start_sample: int) -> list[Hit]:

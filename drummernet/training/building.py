@@ -65,8 +65,10 @@ def build_value(value: Any, annotation: Any, field: str, blame: Blame) -> Any:
     """
     kinds = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
     if isinstance(value, Mapping):
-        if any(get_origin(kind) is dict for kind in kinds):
-            return dict(value)
+        for kind in kinds:
+            if get_origin(kind) is dict:
+                inner = get_args(kind)[1]
+                return {key: build_value(each, inner, f"{field}.{key}", blame) for key, each in value.items()}
         return _part(value, kinds, field, blame)
     if isinstance(value, str) and Path in kinds:
         return Path(value)

@@ -12,15 +12,20 @@ from torch.utils.data import DataLoader, Sampler
 from drummernet.errors import InputError
 from drummernet.evaluation.datasets import read_dataset
 from drummernet.evaluation.tracks import Track
+from drummernet.stems.augmentation import Augmentation
 from drummernet.stems.corpus import open_corpus
 from drummernet.stems.crops import CropDataset
+from drummernet.stems.mixtures import Crops, MixedCrops, ViewedCrops
 from drummernet.stems.on_the_fly import RenderedCrops, Rendering
 from drummernet.stems.resident import CropPlaces, ResidentStems, fits_on
 from drummernet.stems.weights import Draw, Label, stem_weights
 
 _logger = logging.getLogger(__name__)
 
-DECIDING = ("seed", "crop_seconds", "draw", "balance", "shares")
+_AUDIO = {"audio", "view"}
+"""The entries of an item that are samples."""
+
+DECIDING = ("seed", "crop_seconds", "draw", "balance", "shares", "rendered_share")
 """The settings that decide, together with the corpus, what item n of a run is."""
 
 
@@ -55,7 +60,9 @@ class StemDataModule(pl.LightningDataModule):
 
     Args:
         corpus: A folder with audio files of any format and rate, or what ``drummernet prepare`` made of one.
-        rendering: Crops are rendered on the fly, in place of a corpus.
+        rendering: Crops are rendered on the fly, in place of a corpus or beside it.
+        rendered_share: With both: the share of the items that are rendered.
+        views: Each crop comes with a second view, its mix augmented in this way.
         validation: An annotated folder (``folder`` layout) to score during training, never to train on.
         batch_size: B, per device.
         crop_seconds: Length of a crop.
@@ -70,6 +77,8 @@ class StemDataModule(pl.LightningDataModule):
         self,
         corpus: Path | None = None,
         rendering: Rendering | None = None,
+        rendered_share: float = 0.5,
+        views: Augmentation | None = None,
         validation: Path | None = None,
         batch_size: int = 32,
         crop_seconds: float = 2.0,
@@ -85,10 +94,14 @@ class StemDataModule(pl.LightningDataModule):
         for field, (value, lowest) in least.items():
             if not value >= lowest:
                 raise InputError("data", field, f"{value} is less than {lowest}")
-        if (corpus is None) == (rendering is None):
+        if corpus is None and rendering is None:
             raise InputError("data", "corpus", "needs a folder of stems, or else data.rendering")
+        if not 0 <= rendered_share <= 1:
+            raise InputError("data", "rendered_share", f"{rendered_share} is not in [0, 1]")
         self.corpus_folder = corpus
         self.rendering = rendering
+        self.rendered_share = rendered_share
+        self.views = views
         self.validation_folder = validation
         self.batch_size = batch_size
         self.crop_seconds = crop_seconds
@@ -108,7 +121,7 @@ class StemDataModule(pl.LightningDataModule):
         """
         if hasattr(self, "crops"):
             return
-        self.crops: CropDataset | RenderedCrops = self._crops()
+        self.crops = self._crops()
         self.tracks: list[Track] = []
         if self.validation_folder is not None:
             dataset = read_dataset("folder", self.validation_folder)
@@ -116,13 +129,21 @@ class StemDataModule(pl.LightningDataModule):
                 _logger.warning("%s", problem)
             self.tracks = [track for track in dataset.tracks if track.audio_path is not None]
 
-    def _crops(self) -> CropDataset | RenderedCrops:
+    def _crops(self) -> Crops:
+        crops = self._plain_crops()
+        return crops if self.views is None else ViewedCrops(crops, self.views, self.seed)
+
+    def _plain_crops(self) -> Crops:
+        rendered = None
         if self.rendering is not None:
-            return RenderedCrops(self.rendering, self.seed, self.crop_seconds)
+            rendered = RenderedCrops(self.rendering, self.seed, self.crop_seconds)
+            if self.corpus_folder is None:
+                return rendered
         assert self.corpus_folder is not None
         corpus = open_corpus(self.corpus_folder)
         weights = stem_weights(corpus, self.draw, self.balance, self.shares)
-        return CropDataset(corpus, self.seed, self.crop_seconds, weights)
+        stems = CropDataset(corpus, self.seed, self.crop_seconds, weights)
+        return stems if rendered is None else MixedCrops(rendered, stems, self.rendered_share)
 
     def teardown(self, stage: str) -> None:
         """Give back the device's memory."""
@@ -167,21 +188,22 @@ class StemDataModule(pl.LightningDataModule):
             return batch
         if self.resident is not None:
             return {"audio": self.resident.crops(batch["place"]), "item": batch["item"]}
-        return {**batch, "audio": batch["audio"].to(device, non_blocking=True)}
+        audio = {name: batch[name].to(device, non_blocking=True) for name in _AUDIO & batch.keys()}
+        return {**batch, **audio}
 
     def provenance(self) -> dict[str, Any]:
         """Return, in plain values and without paths, what a checkpoint says of the data."""
+        stems = {} if self.corpus_folder is None else {"stems": self.corpus_folder.name}
         if self.rendering is None:
-            assert self.corpus_folder is not None
-            return {"stems": self.corpus_folder.name}
+            return stems
         rendering = self.rendering
         kits = [rendering.kits] if isinstance(rendering.kits, str) else rendering.kits
         return {
-            "grooves": Path(rendering.grooves).name,
+            **stems,
+            "grooves": {Path(source).name: share for source, share in rendering.shares.items()},
             "split": rendering.split,
             "stem_kits": [Path(kit).name for kit in kits],
             "augmented": rendering.augmentation is not None,
-            "generated": rendering.generated,
             "mixed": rendering.mixed,
         }
 
@@ -209,4 +231,5 @@ def _itself(batch: Any) -> Any:
 def collated(items: list[dict[str, Any]]) -> dict[str, Any]:
     """Stack audio and numbers of items; what else they have, of any length, stays in lists."""
     batch: dict[str, Any] = {key: [item[key] for item in items] for key in items[0]}
-    return {**batch, "audio": torch.stack(batch["audio"]), "item": torch.tensor(batch["item"])}
+    audio = {name: torch.stack(batch[name]) for name in _AUDIO & batch.keys()}
+    return {**batch, **audio, "item": torch.tensor(batch["item"])}

@@ -1,12 +1,14 @@
 """The LightningModule: one step of training, and validation on annotated tracks."""
 
 import logging
+import math
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch.nn.parallel import DistributedDataParallel
 
 from drummernet.components import THREE_CLASSES
@@ -30,6 +32,8 @@ class TranscriberTraining(pl.LightningModule):
         transcriber: F_a, the only part that learns.
         objective: The loss.
         learning_rate: Of Adam; the default is the 2019 release's.
+        warmup_steps: Over which it rises from 0.
+        anneal: Whether it then falls to 0 at the trainer's last step, along half a cosine.
         picker: How validation and statistics pick onsets.
 
     Raises:
@@ -41,15 +45,21 @@ class TranscriberTraining(pl.LightningModule):
         transcriber: Transcriber,
         objective: Objective,
         learning_rate: float = 4e-4,
+        warmup_steps: int = 0,
+        anneal: bool = False,
         picker: Picker | None = None,
     ) -> None:
         super().__init__()
         if not learning_rate > 0:
             raise InputError("model", "learning_rate", f"{learning_rate} is not positive")
+        if warmup_steps < 0:
+            raise InputError("model", "warmup_steps", f"{warmup_steps} is negative")
         objective.check(transcriber)
         self.transcriber = transcriber
         self.objective = objective
         self.learning_rate = learning_rate
+        self.warmup_steps = warmup_steps
+        self.anneal = anneal
         self.picker = picker or Picker()
         self.last_activations: Activations | None = None
         self._counts: list[torch.Tensor] = []
@@ -59,17 +69,28 @@ class TranscriberTraining(pl.LightningModule):
         names = [name for name, _ in self.named_buffers()]
         DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(self, names)
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return Adam over the transcriber's parameters, fused: a quarter of its time on a CPU."""
         # Lightning refuses to clip the gradients of a fused optimiser in mixed precision.
         refused = self.trainer.gradient_clip_val and str(self.trainer.precision).endswith("mixed")
-        return torch.optim.Adam(
+        adam = torch.optim.Adam(
             self.transcriber.parameters(), lr=self.learning_rate, fused=None if refused else True
         )
+        if not (self.warmup_steps or self.anneal):
+            return adam
+        steps = self.trainer.max_steps
+        if self.anneal and steps <= self.warmup_steps:
+            raise InputError("trainer", "max_steps", f"{steps} leaves no step to anneal over")
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            adam, lambda step: rate_factor(step, self.warmup_steps, steps if self.anneal else None)
+        )
+        return {"optimizer": adam, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> torch.Tensor:
         """Return the loss of a batch; see :meth:`drummernet.training.objectives.Objective.forward`."""
         activations = self.transcriber(*self._inputs(batch))
+        if "view" in batch:
+            batch = {**batch, "heard_view": self.transcriber(batch["view"])}
         terms = self.objective(batch, activations, self._data.seed)
         loss = torch.stack(list(terms.values())).sum()
         values, hop, start = activations.values.detach(), activations.hop_samples, activations.start_sample
@@ -165,3 +186,12 @@ def _differences(field: str, held: Any, wanted: Any) -> Iterator[tuple[str, str]
             yield from _differences(f"{field}.{key}", held.get(key), wanted.get(key))
     elif held != wanted:
         yield field, f"{held!r} in the checkpoint, {wanted!r} in the config"
+
+
+def rate_factor(step: int, warmup_steps: int, last_step: int | None) -> float:
+    """Return the factor of the learning rate, up to 1 in a line, then down to 0 along a cosine."""
+    if step < warmup_steps:
+        return (step + 1) / warmup_steps
+    if last_step is None:
+        return 1.0
+    return 0.5 + 0.5 * math.cos(math.pi * min(1.0, (step - warmup_steps) / (last_step - warmup_steps)))

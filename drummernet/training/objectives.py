@@ -41,7 +41,8 @@ class Objective(nn.Module):
 
         Args:
             batch: ``"audio"`` (B, N) and ``"item"`` (B), the item numbers; of rendered crops also their
-                ``"hits"`` and ``"beats"``.
+                ``"hits"`` and ``"beats"``, None for crops of stems beside them; where there are second views,
+                ``"view"`` (B, N) and ``"heard_view"``, what F_a made of them.
             activations: What F_a made of the audio.
             seed: The run's seed.
         """
@@ -54,17 +55,12 @@ class Reconstruction(Objective):
     Args:
         synthesizer: F_s.
         similarity: L_x.
-        activation_weight: Factor of the mean activation, a pull to sparsity; 0.003 was an option of the
-            release.
     """
 
-    def __init__(
-        self, synthesizer: Synthesizer, similarity: OnsetSpectrumSimilarity, activation_weight: float = 0.0
-    ) -> None:
+    def __init__(self, synthesizer: Synthesizer, similarity: OnsetSpectrumSimilarity) -> None:
         super().__init__()
         self.synthesizer = synthesizer
         self.similarity = similarity
-        self.activation_weight = activation_weight
 
     def reconstruct(self, activations: Activations, kits: torch.Tensor) -> torch.Tensor:
         """Play activations on kits (B, K); return x̂ (B, T * hop), from ``activations.start_sample`` on."""
@@ -95,8 +91,6 @@ class Reconstruction(Objective):
         reconstruction = self.reconstruct(activations, kits)
         heard = stems[:, activations.start_sample :][:, : reconstruction.shape[-1]]
         terms: dict[str, torch.Tensor] = self.similarity(heard, reconstruction[:, : heard.shape[-1]])
-        if self.activation_weight:
-            terms["activation"] = self.activation_weight * activations.values.mean()
         return terms
 
 
@@ -136,8 +130,11 @@ class FramewiseCrossEntropy(Objective):
         logits = activations.logits
         assert logits is not None
         steps, hop = logits.shape[-1], activations.hop_samples
-        hits = torch.stack([hit_steps(hits, self.rows, steps, hop) for hits in hits_of(batch)])
-        drums = logits[:, : len(self.rows)]
+        labelled = labelled_crops(batch)
+        if not labelled:
+            return {"hits": 0 * logits.sum()}
+        hits = torch.stack([hit_steps(hits, self.rows, steps, hop) for hits in labelled.values()])
+        drums = logits[list(labelled), : len(self.rows)]
         terms = {"hits": F.binary_cross_entropy_with_logits(drums, hits.to(logits))}
         if logits.shape[1] > len(self.rows):
             known = [n for n, beats in enumerate(batch["beats"]) if beats is not None]
@@ -157,10 +154,26 @@ class Cycle(Objective):
     Args:
         velocity_weight: Factor of the mean distance of velocities at hits.
         offset_weight: Factor of the mean distance of onsets at hits, in steps.
+        beside: What a step beside a hit is asked to be, where the step of the hit is asked to be 1: an onset
+            between two steps, or one that is heard a step late, is nearly right.
+        amplitudes: Ask for velocity² where there is a hit, in place of 1, as if activations were amplitudes.
+
+    Raises:
+        InputError: if ``beside`` is not in [0, 1).
     """
 
-    def __init__(self, velocity_weight: float = 0.05, offset_weight: float = 0.05) -> None:
+    def __init__(
+        self,
+        velocity_weight: float = 0.05,
+        offset_weight: float = 0.05,
+        beside: float = 0.4,
+        amplitudes: bool = False,
+    ) -> None:
         super().__init__()
+        if not 0 <= beside < 1:
+            raise InputError("cycle", "beside", f"{beside} is not in [0, 1)")
+        self.beside = beside
+        self.amplitudes = amplitudes
         self.velocity_weight = velocity_weight
         self.offset_weight = offset_weight
 
@@ -170,7 +183,7 @@ class Cycle(Objective):
         Raises:
             InputError: if not.
         """
-        if not isinstance(transcriber, HitTranscriber):
+        if not isinstance(transcriber, HitTranscriber) or transcriber.gates is not None:
             problem = f"{type(transcriber).__name__} does not tell probability and velocity apart"
             raise InputError("model", "transcriber", problem)
         self.rows = [set(members_of(name, "transcriber")) for name in transcriber.components]
@@ -188,26 +201,31 @@ class Cycle(Objective):
         assert velocities is not None
         assert offsets is not None
         steps, hop = logits.shape[-1], activations.hop_samples
-        groove = torch.stack([groove_steps(hits, self.rows, steps, hop) for hits in hits_of(batch)])
+        labelled = labelled_crops(batch)
+        if not labelled:
+            return {name: 0 * logits.sum() for name in ("hits", "velocity", "offset")}
+        groove = torch.stack([groove_steps(hits, self.rows, steps, hop) for hits in labelled.values()])
         hits, struck, moved = groove.to(logits).unbind(1)
+        logits, velocities, offsets = (told[list(labelled)] for told in (logits, velocities, offsets))
         count = hits.sum().clamp_min(1)
+        asked = struck.square() if self.amplitudes else hits
+        asked = torch.maximum(asked, self.beside * F.max_pool1d(asked, 3, 1, 1))
         return {
-            "hits": F.binary_cross_entropy_with_logits(logits, hits),
+            "hits": F.binary_cross_entropy_with_logits(logits, asked),
             "velocity": self.velocity_weight * (hits * (velocities - struck).abs()).sum() / count,
             "offset": self.offset_weight * (hits * (offsets - moved).abs()).sum() / count,
         }
 
 
-def hits_of(batch: Mapping[str, Any]) -> list[list[Hit]]:
-    """Return the hits of each crop of a batch.
+def labelled_crops(batch: Mapping[str, Any]) -> dict[int, list[Hit]]:
+    """Return the hits of the rendered crops of a batch, by their places in it.
 
     Raises:
-        InputError: if they were not rendered.
+        InputError: if none can be: there is no rendering.
     """
     if "hits" not in batch:
         raise InputError("data", "rendering", "labels are needed, which only rendered crops have")
-    hits: list[list[Hit]] = batch["hits"]
-    return hits
+    return {n: hits for n, hits in enumerate(batch["hits"]) if hits is not None}
 
 
 def hit_steps(hits: Sequence[Hit], rows: Sequence[set[str]], steps: int, hop_samples: int) -> torch.Tensor:

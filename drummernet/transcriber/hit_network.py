@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from drummernet.components import WIDER_COMPONENTS, check_rows
 from drummernet.errors import InputError
 from drummernet.transcriber.contract import Activations, Transcriber
+from drummernet.transcriber.gates import SoftmaxGates, SparsemaxGates, block_steps_of
 from drummernet.transcriber.mel import LogMelSpectra
 from drummernet.transcriber.scan import gru
 
@@ -18,12 +19,15 @@ Lidy & Serra 2016)."""
 
 _POOLS = 3
 
+_RARE = -4.0
+"""The logits before training: hits are rare. From 0 on, the first 500 steps would learn little else."""
+
 
 class HitTranscriber(Transcriber):
     """Log-mel spectra of several windows, convolutions of musical shapes, bidirectional GRUs, three outputs.
 
-    Values are probabilities: each class is judged by itself, and silence needs no channel of its own.
-    Velocities and offsets hold for a hit if there is one.
+    Values are probabilities, unless there are gates: each class is judged by itself, and silence needs no
+    channel of its own. Velocities and offsets hold for a hit if there is one.
 
     Args:
         hop_samples: Samples per step.
@@ -33,9 +37,11 @@ class HitTranscriber(Transcriber):
         hidden: Channels per direction of the GRUs.
         layers: How many GRUs.
         components: The K components, or classes of them, such as HH.
+        learnable_bands: Whether centres and widths of the bands are trained.
+        gates: From logits to values, for training by reconstruction; without them values are probabilities.
 
     Raises:
-        InputError: if a component is unknown, or the bands cannot be pooled.
+        InputError: if a component is unknown, the bands cannot be pooled, or gates do not suit the hop.
     """
 
     def __init__(
@@ -47,13 +53,18 @@ class HitTranscriber(Transcriber):
         hidden: int = 96,
         layers: int = 2,
         components: Sequence[str] = WIDER_COMPONENTS,
+        learnable_bands: bool = False,
+        gates: SparsemaxGates | SoftmaxGates | None = None,
     ) -> None:
         super().__init__()
         if bands % 2**_POOLS:
             raise InputError("transcriber", "bands", f"{bands} is no multiple of {2**_POOLS}")
         self.components = check_rows(components, "transcriber")
         self.hop_samples = hop_samples
-        self.spectra = LogMelSpectra(hop_samples, n_ffts, bands)
+        self.gates = gates
+        if gates is not None:
+            self.block_steps = block_steps_of(hop_samples)
+        self.spectra = LogMelSpectra(hop_samples, n_ffts, bands, learnable_bands)
         self.first = nn.ModuleList(
             nn.Conv2d(len(n_ffts), width, shape, padding=(shape[0] // 2, shape[1] // 2), bias=False)
             for shape in _SHAPES
@@ -64,6 +75,10 @@ class HitTranscriber(Transcriber):
             nn.GRU(2 * hidden, hidden, batch_first=True, bidirectional=True) for _ in range(layers)
         )
         self.out = nn.Conv1d(2 * hidden, 3 * len(self.components), 1)
+        if gates is None:
+            with torch.no_grad():
+                assert self.out.bias is not None
+                self.out.bias[: len(self.components)] = _RARE
 
     def forward(self, audio: torch.Tensor) -> Activations:
         """Transcribe audio (B, N) into ceil(N / hop) steps from sample 0."""
@@ -74,8 +89,9 @@ class HitTranscriber(Transcriber):
             assert isinstance(layer, nn.GRU)
             x = gru(layer, x)
         logits, velocities, offsets = self.out(x).chunk(3, 1)
+        values = torch.sigmoid(logits) if self.gates is None else self.gates(logits, self.block_steps)
         return Activations(
-            torch.sigmoid(logits),
+            values,
             self.hop_samples,
             logits=logits,
             velocities=torch.sigmoid(velocities),
