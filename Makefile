@@ -7,7 +7,7 @@ CONSTRAINTS := .ci/constraints.txt
 TESTS := DRUMMERNET_TEST_INSTALLED=1 OMP_NUM_THREADS=1 ../bin/python -m pytest -c "$(CURDIR)/pyproject.toml" --rootdir "$(CURDIR)"
 SOURCES := pyproject.toml README.md $(shell find drummernet drum_kits configs -type f -not -name '*.pyc')
 
-KIT_PACKAGES := avldrums.lv2-soundfont fluid-soundfont-gm hydrogen-data hydrogen-drumkits \
+KIT_PACKAGES := avldrums.lv2-soundfont exadrums fluid-soundfont-gm hydrogen-data hydrogen-drumkits \
 	musescore-general-soundfont sonic-pi-samples
 
 .PHONY: demo test test-slow lint kits learning-curve ablations throughput clean

@@ -22,6 +22,7 @@ SAMPLED = sorted(name for group in SAMPLED_GROUPS for name in kit_names(group))
 
 PACKAGES = {
     "avldrums.lv2-soundfont": {"CC-BY-SA-3.0"},
+    "exadrums": {"BSD-3-Clause"},
     "fluid-soundfont-gm": {"MIT"},
     "hydrogen-data": {"GPL-2.0-or-later"},
     "hydrogen-drumkits": {"CC0-1.0", "CC-BY-3.0", "CC-BY-SA-3.0", "GPL-2.0-only", "GPL-2.0-or-later"},
@@ -30,7 +31,7 @@ PACKAGES = {
 }
 """Debian packages and the licences, as SPDX names them, that their copyright files give to sounds."""
 
-PERMISSIVE = {"CC0-1.0", "CC-BY-3.0", "MIT"}
+PERMISSIVE = {"BSD-3-Clause", "CC0-1.0", "CC-BY-3.0", "MIT"}
 """What shipped weights may be trained with."""
 
 ELECTRONIC = {"artemio_labs", "looppool", "tr808_emulation", "vari_breaks"}

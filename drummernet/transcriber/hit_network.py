@@ -1,6 +1,6 @@
 """A transcriber that tells apart whether a drum is hit, how hard, and when between two steps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import nn
@@ -97,6 +97,13 @@ class HitTranscriber(Transcriber):
             velocities=torch.sigmoid(velocities),
             offsets=0.5 * torch.tanh(offsets),
         )
+
+    def shift_logits(self, shifts: Mapping[str, float]) -> None:
+        """Add to the logits of components by name, from now on; those that it does not tell are left out."""
+        assert self.out.bias is not None
+        with torch.no_grad():
+            for k, component in enumerate(self.components):
+                self.out.bias[k] += shifts.get(component, 0.0)
 
 
 def _later_convolutions(*widths: int) -> nn.Sequential:
