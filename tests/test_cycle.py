@@ -10,7 +10,7 @@ from drummernet.errors import InputError
 from drummernet.hits import Hit, write_midi
 from drummernet.kits.kit import Kit, single
 from drummernet.kits.manifest import load_kit
-from drummernet.stems.drawn_kits import MIXED, DrawnKits
+from drummernet.stems.drawn_kits import MIXED, DrawnKits, KitPool
 from drummernet.stems.on_the_fly import RenderedCrops, Rendering
 from drummernet.training.objectives import Cycle, Reconstruction, groove_steps
 from drummernet.training.recipe import build_model, read_recipe
@@ -175,16 +175,18 @@ def shares(drawn: DrawnKits, draws: int = 2_000) -> dict[str, float]:
     return {name: names.count(name) / draws for name in sorted(set(names))}
 
 
-def test_kits_or_families_are_drawn_equally_often():
-    assert shares(DrawnKits(KITS, "kits", 0.0)) == pytest.approx(
+def test_kits_of_a_pool_are_drawn_equally_often_and_pools_by_their_shares():
+    assert shares(DrawnKits([KitPool(2.0, KITS)], 0.0)) == pytest.approx(
         dict.fromkeys(("a", "bb", "ccc", "dddd"), 0.25), abs=0.04
     )
-    expected = {"a": 1 / 6, "bb": 1 / 6, "ccc": 1 / 6, "dddd": 1 / 2}
-    assert shares(DrawnKits(KITS, "families", 0.0)) == pytest.approx(expected, abs=0.04)
+    expected = {"a": 1 / 12, "bb": 1 / 12, "ccc": 1 / 12, "dddd": 3 / 4}
+    assert shares(DrawnKits([KitPool(0.5, KITS[:3]), KitPool(1.5, KITS[3:])], 0.0)) == pytest.approx(
+        expected, abs=0.04
+    )
 
 
 def test_a_mixed_kit_has_every_component_from_some_kit():
-    drawn = DrawnKits(KITS, "kits", 0.4)
+    drawn = DrawnKits([KitPool(1.0, KITS[:3]), KitPool(1.0, KITS[3:])], 0.4)
     assert shares(drawn)[MIXED] == pytest.approx(0.4, abs=0.04)
     rng = np.random.default_rng(1)
     mixed = [one for one in (drawn.draw(rng) for _ in range(400)) if one.name == MIXED]
@@ -197,7 +199,7 @@ def test_a_mixed_kit_has_every_component_from_some_kit():
 
 def test_a_share_of_the_grooves_is_generated_and_items_stay_pure(tmp_path):
     write_midi(tmp_path / "a.mid", [Hit(0.1 * n, "KD") for n in range(60)])
-    rendering = Rendering({str(tmp_path): 1, "generator": 1}, "rock_maple", mixed=0.5, balance="families")
+    rendering = Rendering({str(tmp_path): 1, "generator": 1}, "rock_maple", mixed=0.5)
     crops = RenderedCrops(rendering, 3, 0.5)
     names = [crops.draw(n).groove for n in range(60)]
     assert 15 < sum(name.startswith("generated") for name in names) < 45
@@ -206,7 +208,7 @@ def test_a_share_of_the_grooves_is_generated_and_items_stay_pure(tmp_path):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("grooves", {}), ("grooves", {"generator": 0.0}), ("mixed", -0.1), ("balance", "groups")],
+    [("grooves", {}), ("grooves", {"generator": 0.0}), ("mixed", -0.1), ("varied", -1), ("kits", {})],
 )
 def test_a_rendering_that_makes_no_sense_is_refused(field, value):
     with pytest.raises(InputError, match=f"rendering: {field}"):

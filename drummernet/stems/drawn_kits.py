@@ -1,7 +1,7 @@
 """Kits drawn at random, whole or put together from many."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,25 +11,32 @@ MIXED = "mixed"
 """The name of a kit that was put together."""
 
 
+class KitPool(NamedTuple):
+    """Kits that are drawn equally often.
+
+    Attributes:
+        share: How often one of them is drawn, relative to other pools.
+        kits: At least one.
+    """
+
+    share: float
+    kits: list[Kit]
+
+
 class DrawnKits:
     """Draws kits.
 
     Args:
-        kits: To draw from; at least one.
-        balance: Whether all ``"kits"`` are drawn equally often, or all ``"families"`` of them: the presets of
-            a SoundFont share their hats.
+        pools: To draw from; at least one.
         mixed: The share of kits that are put together, so that no drum tells which others sound beside it:
             each component is drawn from all kits that have it.
     """
 
-    def __init__(self, kits: Sequence[Kit], balance: Literal["kits", "families"], mixed: float) -> None:
-        self._pools = _pools(kits, balance)
+    def __init__(self, pools: Sequence[KitPool], mixed: float) -> None:
+        self._pools = pools
         self._mixed = mixed
-        components = sorted({component for kit in kits for component in kit.sounds})
-        self._pools_of = {
-            component: _pools([kit for kit in kits if component in kit.sounds], balance)
-            for component in components
-        }
+        components = sorted({component for pool in pools for kit in pool.kits for component in kit.sounds})
+        self._pools_of = {component: _having(pools, component) for component in components}
 
     def draw(self, rng: np.random.Generator) -> Kit:
         """Return a kit."""
@@ -43,14 +50,15 @@ class DrawnKits:
         return Kit(MIXED, MIXED, kit.group, "", "", sounds, levels_db)
 
 
-def _pools(kits: Sequence[Kit], balance: str) -> list[list[Kit]]:
-    """Return the kits in groups that are drawn equally often."""
-    if balance == "kits":
-        return [list(kits)]
-    families = sorted({kit.family for kit in kits})
-    return [[kit for kit in kits if kit.family == family] for family in families]
+def _having(pools: Sequence[KitPool], component: str) -> list[KitPool]:
+    """Return the pools without kits that lack a component, and without pools that then are empty."""
+    kept = (KitPool(pool.share, [kit for kit in pool.kits if component in kit.sounds]) for pool in pools)
+    return [pool for pool in kept if pool.kits]
 
 
-def _drawn(pools: list[list[Kit]], rng: np.random.Generator) -> Kit:
-    pool = pools[int(rng.integers(len(pools)))] if len(pools) > 1 else pools[0]
-    return pool[int(rng.integers(len(pool)))]
+def _drawn(pools: Sequence[KitPool], rng: np.random.Generator) -> Kit:
+    pool = pools[0]
+    if len(pools) > 1:
+        ends = np.cumsum([pool.share for pool in pools])
+        pool = pools[int(np.searchsorted(ends, rng.random() * ends[-1], side="right"))]
+    return pool.kits[int(rng.integers(len(pool.kits)))]

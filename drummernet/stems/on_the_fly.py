@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,10 +18,11 @@ from drummernet.grooves.midi import lists_splits, read_grooves
 from drummernet.hits import Hit
 from drummernet.kits.bank import resolve_kits
 from drummernet.kits.kit import ONE_SHOT_SECONDS, Kit
-from drummernet.kits.manifest import load_kit
+from drummernet.kits.manifest import load_kit, read_manifest
+from drummernet.kits.variation import varied_kits
 from drummernet.score import Beat
 from drummernet.stems.augmentation import Augmentation
-from drummernet.stems.drawn_kits import DrawnKits
+from drummernet.stems.drawn_kits import DrawnKits, KitPool
 from drummernet.stems.render import render_groove, rendered_hits
 
 _LEAD_SAMPLES = round(ONE_SHOT_SECONDS * SAMPLE_RATE)
@@ -55,40 +56,64 @@ class Rendering:
     Attributes:
         grooves: ``"generator"``, or a folder of MIDI files: performances, or a transcriber's own
             transcriptions; or several of them, each with its share.
-        kits: Groups, names, paths or patterns of kits.
+        kits: Groups, names, paths or patterns of kits; or several of these, each with its share. Those of one
+            share are drawn equally often.
+        varied: So many kits are made of the procedural ones of each share, beside them, see
+            :func:`drummernet.kits.variation.varied_kits`.
         split: Which performances of folders that list their splits.
         augmentation: Varies drums, room and equipment from item to item.
         mixed: The share of crops on a kit that was put together: each component is drawn from all kits.
-        balance: Whether all ``"kits"`` are drawn equally often, or all ``"families"`` of them.
 
     Raises:
-        InputError: if a share is no share, or the balance unknown.
+        InputError: if a share is no share, or a number is negative.
     """
 
     grooves: str | dict[str, float] = "generator"
-    kits: str | list[str] = "stems"
+    kits: str | list[str] | dict[str, float] = "stems"
+    varied: int = 0
     split: str | None = None
     augmentation: Augmentation | None = None
     mixed: float = 0.0
-    balance: Literal["kits", "families"] = "kits"
 
     def __post_init__(self) -> None:
         if not 0 <= self.mixed <= 1:
             raise InputError("rendering", "mixed", f"{self.mixed} is not in [0, 1]")
-        if self.balance not in ("kits", "families"):
-            raise InputError("rendering", "balance", f"{self.balance!r} is neither kits nor families")
-        for source, share in self.shares.items():
-            if not 0 < share < math.inf:
-                raise InputError("rendering", f"grooves.{source}", f"{share} is no share above 0")
-        if not self.shares:
-            raise InputError("rendering", "grooves", "are none")
-        if list(self.shares) == ["generator"] and self.split is not None:
+        if self.varied < 0:
+            raise InputError("rendering", "varied", f"{self.varied} is negative")
+        for field, shares in (("grooves", self.groove_shares), ("kits", self.kit_shares)):
+            if not shares:
+                raise InputError("rendering", field, "are none")
+            for source, share in shares.items():
+                if not 0 < share < math.inf:
+                    raise InputError("rendering", f"{field}.{source}", f"{share} is no share above 0")
+        if list(self.groove_shares) == ["generator"] and self.split is not None:
             raise InputError("rendering", "split", f"{self.split!r}: the generator has no splits")
 
     @property
-    def shares(self) -> dict[str, float]:
+    def groove_shares(self) -> dict[str, float]:
         """The sources of grooves, and how often each is drawn relative to the others."""
         return {self.grooves: 1.0} if isinstance(self.grooves, str) else dict(self.grooves)
+
+    @property
+    def kit_shares(self) -> dict[str, float]:
+        """The kits, words separated by commas, and how often one of them is drawn relative to the others."""
+        if isinstance(self.kits, dict):
+            return dict(self.kits)
+        return {self.kits if isinstance(self.kits, str) else ",".join(self.kits): 1.0}
+
+    def pools(self, seed: int) -> list[KitPool]:
+        """Load the kits, and vary them.
+
+        Raises:
+            InputError: if there is no such kit, or none that can be varied.
+        """
+        pools = []
+        for words, share in self.kit_shares.items():
+            names = resolve_kits(words.split(","))
+            pools.append(KitPool(share, [load_kit(name) for name in names]))
+            if self.varied and any(read_manifest(name).source_type == "procedural" for name in names):
+                pools[-1].kits.extend(varied_kits(names, self.varied, seed))
+        return pools
 
 
 class RenderedCrops(Dataset[dict[str, Any]]):
@@ -111,11 +136,10 @@ class RenderedCrops(Dataset[dict[str, Any]]):
         self.samples = round(crop_seconds * SAMPLE_RATE)
         self._seed = seed
         self._rendering = rendering
-        self._kits = DrawnKits(
-            [load_kit(name) for name in resolve_kits(rendering.kits)], rendering.balance, rendering.mixed
-        )
-        self._sources = [_Source(name, rendering.split) for name in rendering.shares]
-        self._ends = np.cumsum(list(rendering.shares.values()))
+        self._kits = DrawnKits(rendering.pools(seed), rendering.mixed)
+        shares = rendering.groove_shares
+        self._sources = [_Source(name, rendering.split) for name in shares]
+        self._ends = np.cumsum(list(shares.values()))
 
     def __getitem__(self, n: int) -> dict[str, Any]:
         """Return {"audio": (N,) float32 with a peak of 1, "item": n, "hits": [...], "beats": [...] or None}.

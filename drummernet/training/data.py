@@ -197,12 +197,12 @@ class StemDataModule(pl.LightningDataModule):
         if self.rendering is None:
             return stems
         rendering = self.rendering
-        kits = [rendering.kits] if isinstance(rendering.kits, str) else rendering.kits
         return {
             **stems,
-            "grooves": {Path(source).name: share for source, share in rendering.shares.items()},
+            "grooves": {Path(source).name: share for source, share in rendering.groove_shares.items()},
             "split": rendering.split,
-            "stem_kits": [Path(kit).name for kit in kits],
+            "stem_kits": [Path(kit).name for words in rendering.kit_shares for kit in words.split(",")],
+            "varied": rendering.varied,
             "augmented": rendering.augmentation is not None,
             "mixed": rendering.mixed,
         }
