@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_prepare,
         _add_render,
         _add_transcribe,
+        _add_listen,
         _add_evaluate,
         _add_compare,
         _add_validate,
@@ -156,10 +157,17 @@ def _render(parsed: argparse.Namespace) -> int:
 
 def _add_transcribe(commands: Any) -> None:
     parser = commands.add_parser("transcribe", help="hits of audio files and folders")
-    parser.add_argument("inputs", nargs="+", type=Path, metavar="FILE_OR_FOLDER")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument(
+        "inputs", nargs="+", type=Path, metavar="FILE_OR_FOLDER", help="or - alone for standard input"
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="may be left out for -: standard output")
+    parser.add_argument("--checkpoint", default="pretrained", help="packaged weights or a path")
     parser.add_argument("--formats", default="midi", help="midi, tsv, json, png; separated by commas")
+    parser.add_argument("--beats", default="librosa", help="what tracks them: librosa or madmom")
+    parser.add_argument(
+        "--quantise", type=int, metavar="N", help="to 8, 12, 16, 24 or 32 places a bar of 4/4"
+    )
+    parser.add_argument("--components", type=int, metavar="N", help="3, 5 or 11; else all that are heard")
     _add_threshold(parser)
     parser.set_defaults(run=_transcribe)
 
@@ -169,20 +177,48 @@ def _add_threshold(parser: argparse._ActionsContainer) -> None:
 
 
 def _transcribe(parsed: argparse.Namespace) -> int:
+    from drummernet.resources import named_resource
     from drummernet.transcriber.checkpoint import load_transcriber
     from drummernet.transcription.folders import transcribe_many
+    from drummernet.transcription.notation import Notation
     from drummernet.transcription.picking import picker_of
+    from drummernet.transcription.streams import transcribe_stream
 
-    failures = transcribe_many(
-        load_transcriber(parsed.checkpoint),
-        parsed.inputs,
-        parsed.out,
-        parsed.formats.split(","),
-        picker_of(parsed.checkpoint, parsed.threshold),
-    )
+    is_piped = Path("-") in parsed.inputs
+    if is_piped and len(parsed.inputs) > 1:
+        raise InputError("-", "inputs", "standard input is transcribed alone")
+    if not is_piped and parsed.out is None:
+        raise InputError("--out", "folder", "is not named")
+    notation = Notation(parsed.beats, parsed.quantise, parsed.components)
+    weights = named_resource("weights", parsed.checkpoint, ".safetensors")
+    transcriber, picker = load_transcriber(weights), picker_of(weights, parsed.threshold)
+    formats = parsed.formats.split(",")
+    if is_piped:
+        out = parsed.out or sys.stdout.buffer
+        failures = transcribe_stream(transcriber, sys.stdin.buffer, out, formats, picker, notation)
+    else:
+        failures = transcribe_many(transcriber, parsed.inputs, parsed.out, formats, picker, notation)
     for _, problem in failures:
         print(f"drummernet: {problem}", file=sys.stderr)
     return SOME_FAILED if failures else DONE
+
+
+def _add_listen(commands: Any) -> None:
+    parser = commands.add_parser("listen", help="a page that plays a recording beside its hits")
+    parser.add_argument("recording", type=Path, metavar="FILE")
+    parser.add_argument("--checkpoint", default="pretrained", help="packaged weights or a path")
+    parser.add_argument("--kit", default="rock_maple", help="what plays the hits: a kit or a manifest")
+    parser.add_argument("--out", type=Path, metavar="PAGE.html", help="else STEM.html in this folder")
+    _add_threshold(parser)
+    parser.set_defaults(run=_listen)
+
+
+def _listen(parsed: argparse.Namespace) -> int:
+    from drummernet.listen_page import listen
+
+    options = {key: value for key, value in vars(parsed).items() if key != "run"}
+    print(f"page: {listen(**options)}")
+    return DONE
 
 
 def _add_evaluate(commands: Any) -> None:
@@ -270,13 +306,25 @@ def _add_export(commands: Any) -> None:
     parser = commands.add_parser("export", help="the transcriber of a checkpoint as safetensors")
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument(
+        "--calibrate-on",
+        type=Path,
+        metavar="STEMS",
+        help="rendered stems with labels: shift the logits so that one threshold suits every class",
+    )
     parser.set_defaults(run=_export)
 
 
 def _export(parsed: argparse.Namespace) -> int:
     from drummernet.transcriber.checkpoint import export_weights
 
-    export_weights(parsed.checkpoint, parsed.out)
+    if parsed.calibrate_on is None:
+        export_weights(parsed.checkpoint, parsed.out)
+        return DONE
+    from drummernet.evaluation.calibration import export_calibrated
+
+    for name, threshold in export_calibrated(parsed.checkpoint, parsed.calibrate_on, parsed.out).items():
+        print(f"{name}  best threshold {threshold:g}")
     return DONE
 
 

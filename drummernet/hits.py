@@ -2,23 +2,28 @@
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from drummernet.components import GM_NOTES, NOTE_MAPS, WIDER_COMPONENTS, class_of
 from drummernet.errors import InputError
 from drummernet.resources import replaced_file
-from drummernet.score import DRUM_CHANNEL, Score, read_score
+from drummernet.score import (
+    DRUM_CHANNEL,
+    TICKS_PER_SECOND,
+    Beat,
+    Score,
+    median_bpm,
+    read_score,
+    score_of_beats,
+)
 
 NOTE_SECONDS = 0.05
 """How long a written note lasts; a drum has no note-off, but MIDI needs one."""
-
-TICKS_PER_SECOND = 2400
-"""MIDI ticks per second, whatever the tempo: onsets are right within 0.21 ms, and common readers,
-which refuse more than 10 million ticks, still take files of an hour."""
 
 _FLOAT_SLACK_SECONDS = 1e-6
 
@@ -87,37 +92,59 @@ def score_hits(score: Score, note_map: str) -> list[Hit]:
     )
 
 
-def write_midi(path: str | Path, hits: Iterable[Hit], tempo_bpm: float = 120.0) -> None:
+def write_midi(
+    path: str | Path, hits: Iterable[Hit], tempo_bpm: float = 120.0, beats: Sequence[Beat] = ()
+) -> None:
     """Write hits as General MIDI percussion (channel 10).
+
+    Neither tempo nor beats move the hits: their times in seconds stay within 0.75 ms. With beats the file has
+    their tempos and time signatures, see :func:`drummernet.score.score_of_beats`.
 
     Args:
         path: The file to write.
         hits: In any order. Velocities become ``round(127 * velocity)``, at least 1.
-        tempo_bpm: The tempo in the header; it does not move the hits.
+        tempo_bpm: The tempo where there are fewer than two beats.
+        beats: Of the recording, in order of time.
 
     Raises:
-        InputError: if the tempo is outside 5 to 1,000 bpm.
+        InputError: if the tempo is outside 5 to 1,000 bpm, as are those of the beats.
     """
     if not 5 <= tempo_bpm <= 1000:
         raise InputError(path, "tempo_bpm", f"{tempo_bpm} is not between 5 and 1000")
     import mido
 
-    microseconds_per_beat = round(60e6 / tempo_bpm)
-    resolution = round(TICKS_PER_SECOND * microseconds_per_beat / 1e6)
-    ticks_per_second = resolution * 1e6 / microseconds_per_beat
-    events = []
+    score = score_of_beats(beats, path) if len(beats) > 1 else _steady_score(tempo_bpm)
+    events = [(tick, 0, mido.MetaMessage("set_tempo", tempo=tempo)) for tick, tempo in score.tempos]
+    events += [
+        (tick, 1, mido.MetaMessage("time_signature", numerator=length, denominator=4))
+        for tick, length, _ in score.metres
+    ]
     for hit in hits:
-        note, velocity = GM_NOTES[hit.component], min(max(round(127 * hit.velocity), 1), 127)
-        start = round(hit.onset_seconds * ticks_per_second)
-        end = round((hit.onset_seconds + NOTE_SECONDS) * ticks_per_second)
-        events += [(start, "note_on", note, velocity), (end, "note_off", note, 0)]
-    track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=microseconds_per_beat)])
+        note = {"channel": DRUM_CHANNEL, "note": GM_NOTES[hit.component]}
+        velocity = min(max(round(127 * hit.velocity), 1), 127)
+        start, end = (score.tick(hit.onset_seconds + after) for after in (0.0, NOTE_SECONDS))
+        events.append((start, 3, mido.Message("note_on", velocity=velocity, **note)))
+        events.append(
+            (end, 2, mido.Message("note_off", velocity=0, **note))
+        )  # before a note of the same tick
+    track = mido.MidiTrack()
     now = 0
-    for tick, kind, note, velocity in sorted(events):  # "note_off" sorts before "note_on", as it must
-        track.append(mido.Message(kind, channel=DRUM_CHANNEL, note=note, velocity=velocity, time=tick - now))
+    for tick, _, message in sorted(events, key=_place):
+        track.append(message.copy(time=tick - now))
         now = tick
     with replaced_file(path) as temporary:
-        mido.MidiFile(type=0, ticks_per_beat=resolution, tracks=[track]).save(temporary)
+        mido.MidiFile(type=0, ticks_per_beat=score.ticks_per_quarter, tracks=[track]).save(temporary)
+
+
+def _steady_score(tempo_bpm: float) -> Score:
+    microseconds = round(60e6 / tempo_bpm)
+    return Score(round(TICKS_PER_SECOND * microseconds / 1e6), tempos=[(0, microseconds)])
+
+
+def _place(event: tuple[int, int, Any]) -> tuple[int, int, int]:
+    """Return tick, rank and note, by which events of a track are sorted."""
+    tick, rank, message = event
+    return tick, rank, 0 if message.is_meta else message.note
 
 
 def read_tsv(path: str | Path) -> list[Hit]:
@@ -148,7 +175,7 @@ def write_tsv(path: str | Path, hits: Iterable[Hit]) -> None:
 
 
 def read_json(path: str | Path) -> list[Hit]:
-    """Read ``{"hits": [{"onset_seconds": …, "component": …, "velocity": …}]}``.
+    """Read ``{"hits": [{"onset_seconds": …, "component": …, "velocity": …}]}``; other entries are left alone.
 
     Returns:
         The hits in order of time.
@@ -173,11 +200,19 @@ def read_json(path: str | Path) -> list[Hit]:
     return sorted(hits)
 
 
-def write_json(path: str | Path, hits: Iterable[Hit]) -> None:
-    """Write hits in order of time, in the format of :func:`read_json`."""
-    content = json.dumps({"hits": [asdict(hit) for hit in sorted(hits)]}, indent=1)
+def write_json(path: str | Path, hits: Iterable[Hit], beats: Sequence[Beat] = ()) -> None:
+    """Write hits in order of time, in the format of :func:`read_json`, with beats and their median tempo.
+
+    Beside the hits there are ``"beats": [{"seconds": …, "number": …}]``, the number that within the bar, and
+    ``"tempo_bpm"``, null where there are fewer than two beats.
+    """
+    content = {
+        "tempo_bpm": median_bpm(beats),
+        "beats": [beat._asdict() for beat in beats],
+        "hits": [asdict(hit) for hit in sorted(hits)],
+    }
     with replaced_file(path) as temporary:
-        temporary.write_text(content + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def read_labels(path: str | Path) -> list[tuple[float, str]]:

@@ -3,8 +3,10 @@
 import base64
 import html
 import io
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -86,6 +88,20 @@ class Page:
         source = f"data:audio/wav;base64,{base64.b64encode(stream.getvalue()).decode()}"
         player = f'<audio controls src="{source}"></audio>'
         self._parts.append(f"<figure><figcaption>{html.escape(caption)}</figcaption>{player}</figure>")
+
+    def application(self, markup: str, style: str, script: str, data: Any) -> None:
+        """Add a part that a script brings to life; a page has one at most.
+
+        Args:
+            markup: HTML, trusted as the next two.
+            style: CSS.
+            script: JavaScript that reads the data from the element ``data``.
+            data: What JSON can hold.
+        """
+        text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")  # no end of the element within
+        self._parts.append(f"<style>{style}</style>{markup}")
+        self._parts.append(f'<script type="application/json" id="data">{text}</script>')
+        self._parts.append(f"<script>{script}</script>")
 
     def write(self, path: Path) -> None:
         """Write the page, unless the file holds it already."""

@@ -1,10 +1,13 @@
 """What the project needs of a Standard MIDI File: strokes on the drum channel, tempo and time signatures."""
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from operator import itemgetter
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple
 
 from drummernet.errors import InputError
@@ -15,6 +18,15 @@ DRUM_CHANNEL = 9
 _DEFAULT_TEMPO = 500_000
 _LEAST_BEAT_SECONDS = 0.06
 """A shorter beat is nobody's pulse but a broken tempo."""
+_LONGEST_BEAT_SECONDS = 12.0
+
+TICKS_PER_SECOND = 2400
+"""MIDI ticks per second that are written at the usual tempo of a file: onsets are right within 0.21 ms, and
+common readers, which refuse more than 10 million ticks, still take files of an hour."""
+_LONGEST_TICK_SECONDS = 1.5e-3
+"""In the slowest beat of a file; the onset of a hit is wrong by half of it at most."""
+_TICKS_UNIT = 24
+"""Of ticks per quarter note there is a multiple of it: triplets and thirty-seconds lie on ticks."""
 
 # mido is imported where a file is opened: machines that train have none.
 
@@ -66,6 +78,13 @@ class Score:
             changes.append((tick, start_seconds, microseconds / 1e6 / self.ticks_per_quarter))
         return changes
 
+    def tick(self, seconds: float) -> int:
+        """Return the tick that is nearest to a time, once all tempos are there."""
+        start, start_seconds, tick_seconds = self._changes[
+            max(0, bisect_right(self._changes, seconds, key=itemgetter(1)) - 1)
+        ]
+        return start + round((seconds - start_seconds) / tick_seconds)
+
     def beats(self, until_seconds: float) -> list[Beat]:
         """Return the beats before ``until_seconds``; none where the file states no time signature.
 
@@ -81,6 +100,65 @@ class Score:
                 found.append(Beat(seconds, number % bar_beats + 1))
                 tick, number = tick + beat_ticks, number + 1
         return found
+
+
+def median_bpm(beats: Sequence[Beat]) -> float | None:
+    """Return the median tempo, None if there are fewer than two beats."""
+    return 60.0 / median(_gaps(beats)) if len(beats) > 1 else None
+
+
+def score_of_beats(beats: Sequence[Beat], where: str | Path) -> Score:
+    """Return tempos and metres by which every beat is a quarter note, so that it lies on a line of the grid.
+
+    What comes before the first beat is filled with whole beats of about its tempo, and with an incomplete
+    bar if the numbers ask for it. A first beat within 0.06 s of the start is taken for the start.
+
+    Args:
+        beats: At least two, in order of time.
+        where: What an error names.
+
+    Raises:
+        InputError: if beats are nearer than 0.06 s to each other or further apart than 12 s.
+    """
+    gaps = _gaps(beats)
+    if not all(_LEAST_BEAT_SECONDS <= gap <= _LONGEST_BEAT_SECONDS for gap in gaps) or beats[0].seconds < 0:
+        raise InputError(
+            where, "beats", f"not from {_LEAST_BEAT_SECONDS} to {_LONGEST_BEAT_SECONDS:g} s apart"
+        )
+    lead_seconds, lead_beats = beats[0].seconds, 0
+    if lead_seconds >= _LEAST_BEAT_SECONDS:
+        lead_beats = max(1, round(lead_seconds / gaps[0]))
+    ends = [lead_seconds * (n + 1) / lead_beats for n in range(lead_beats)]
+    ends += [beat.seconds for beat in beats[1:]]
+    longest = max([*gaps, lead_seconds / max(lead_beats, 1)])
+    ticks = max(TICKS_PER_SECOND * median(gaps), longest / _LONGEST_TICK_SECONDS)
+    score = Score(_TICKS_UNIT * -int(-ticks // _TICKS_UNIT), tempos=[])
+    reached_microseconds = 0
+    for index, end in enumerate(ends):
+        tempo = round(1e6 * end) - reached_microseconds  # what one beat is rounded by does not move the next
+        if not score.tempos or score.tempos[-1][1] != tempo:
+            score.tempos.append((index * score.ticks_per_quarter, tempo))
+        reached_microseconds += tempo
+    score.metres = _metres(beats, lead_beats, score.ticks_per_quarter)
+    return score
+
+
+def _metres(beats: Sequence[Beat], lead_beats: int, ticks: int) -> list[tuple[int, int, int]]:
+    """Return the metres of bars that begin where a beat is number 1; ``lead_beats`` come before the first."""
+    usual = max(beat.number for beat in beats)
+    first = next((n for n, beat in enumerate(beats) if beat.number == 1), len(beats))
+    starts = [lead_beats + n for n, beat in enumerate(beats) if beat.number == 1]
+    before = (lead_beats + first) % usual
+    bars = [(0, before)] if before else []
+    bars += [(start, usual) for start in range(before, lead_beats + first, usual)]
+    bars += [(start, end - start) for start, end in pairwise(starts)]
+    bars += [(start, usual) for start in starts[-1:]]
+    changes = [bars[0], *(bar for last, bar in pairwise(bars) if last[1] != bar[1])]
+    return [(start * ticks, length, ticks) for start, length in changes]
+
+
+def _gaps(beats: Sequence[Beat]) -> list[float]:
+    return [after.seconds - before.seconds for before, after in pairwise(beats)]
 
 
 def read_score(path: str | Path) -> Score:

@@ -21,6 +21,7 @@ from drummernet.stems.render import render_groove
 
 OFF = dict.fromkeys(("equaliser", "room", "saturation", "noise", "gain"), 0.0)
 ALL = dict.fromkeys(OFF, 1.0)
+NOTHING = dict.fromkeys(("gain", "decay", "tuning", "equaliser", "balance", "room"), 0.0)
 WHOLE = KitAugmentation(gain=1.0, decay=1.0, tuning=1.0, equaliser=1.0, balance=1.0, room=1.0)
 
 
@@ -163,14 +164,36 @@ def test_the_kit_is_augmented_before_it_is_played() -> None:
         render_groove(groove, kit, np.random.default_rng(5), augmentation)
         for augmentation in (
             None,
-            Augmentation(kit=KitAugmentation(**dict.fromkeys(vars(WHOLE), 0.0)), **OFF),
-            Augmentation(kit=KitAugmentation(**{**dict.fromkeys(vars(WHOLE), 0.0), "tuning": 1.0}), **OFF),
+            Augmentation(kit=KitAugmentation(**NOTHING), **OFF),
+            Augmentation(kit=KitAugmentation(**NOTHING | {"tuning": 1.0}), **OFF),
         )
     )
     begin, end = round(0.1 * SAMPLE_RATE), round(0.4 * SAMPLE_RATE)
     alike, tuned = (np.corrcoef(plain[begin:end], other[begin:end])[0, 1] for other in (same, heard))
     assert alike > 0.999
     assert tuned < 0.99
+
+
+def test_strength_widens_the_ranges() -> None:
+    weak, strong = (
+        np.stack([equaliser(np.random.default_rng(n), strength) for n in range(20)])
+        for strength in (1.0, 2.0)
+    )
+    gains = [np.array([_gain_db(section, 20.0)[0] for section in drawn[:, 0]]) for drawn in (weak, strong)]
+    np.testing.assert_allclose(gains[1], 2 * gains[0], rtol=0.1, atol=0.1)
+    kits = [KitAugmentation(**dict.fromkeys(NOTHING, 1.0), strength=strength) for strength in (1.0, 2.0)]
+    changes = [kit.draw(["SD"], np.random.default_rng(3))["SD"] for kit in kits]
+    for name in ("gain_db", "balance_db", "semitones"):
+        assert getattr(changes[1], name) == pytest.approx(2 * getattr(changes[0], name))
+    assert changes[1].decay == pytest.approx(changes[0].decay ** 2)
+
+
+@pytest.mark.parametrize("strength", [0.0, 3.5])
+def test_a_strength_out_of_range_is_refused(strength: float) -> None:
+    with pytest.raises(InputError, match=f"kit augmentation: strength: {strength}"):
+        KitAugmentation(strength=strength)
+    with pytest.raises(InputError, match=f"augmentation: strength: {strength}"):
+        Augmentation(strength=strength)
 
 
 def test_the_kit_stays_as_it_is() -> None:

@@ -226,7 +226,7 @@ def test_one_bad_file_leaves_the_others_transcribed(checkpoint, tmp_path, capsys
         ("evaluate --dataset folder --root {0}/no --baseline onsets", "no: root: no such folder"),
         ("evaluate --dataset folder --root {0} --baseline nmfd --kits ''", "kits: '': one of the names"),
         ("evaluate --dataset folder --root {0} --baseline x", "baseline: x: unknown; known baselines"),
-        ("transcribe {0} --out {0} --checkpoint {0}/no.ckpt", "no.ckpt: checkpoint: no such file"),
+        ("transcribe {0} --out {0} --checkpoint {0}/no.ckpt", "no.ckpt: weights: no such file"),
         ("transcribe {0} --out {0} --checkpoint {1} --formats pdf", "formats: name: unknown 'pdf'"),
         ("transcribe {0} --out {0} --checkpoint {1} --threshold -1", "picker: threshold: -1.0"),
         ("export {1} {0}/weights.pt", "weights.pt: name: released weights end in .safetensors"),

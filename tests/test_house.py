@@ -31,6 +31,7 @@ ROOMS = (
     "pages",
     "corpus_page",
     "kit_pages",
+    "listen_page",
     "comparison_pictures",
     "comparison_page",
     "bench",

@@ -32,6 +32,7 @@ of :mod:`drummernet.kits.filters`."""
 
 TRANSIENT_SECONDS = 0.03
 
+_MOST_STRENGTH = 3
 _CROSSFADE_SECONDS = 0.01
 _FRAME_SAMPLES = 160
 _AUDIBLE_DB = 40.0
@@ -96,6 +97,8 @@ class KitAugmentation:
         equaliser: That it is equalised.
         balance: That its transient is louder or softer.
         room: That the kit stands in a room.
+        strength: Factor of the ranges of all parts but the room: of dB, of semitones, of the logarithm of the
+            decay.
     """
 
     gain: float = 0.5
@@ -104,12 +107,14 @@ class KitAugmentation:
     equaliser: float = 0.5
     balance: float = 0.5
     room: float = 0.5
+    strength: float = 1.0
 
     def __post_init__(self) -> None:
-        for field in fields(self):
+        for field in fields(self)[:-1]:
             probability = getattr(self, field.name)
             if not 0 <= probability <= 1:
                 raise InputError("kit augmentation", field.name, f"{probability} is not in [0, 1]")
+        check_strength(self.strength, "kit augmentation")
 
     def __call__(
         self, kit: Kit, rng: np.random.Generator, played: Collection[np.ndarray] | None = None
@@ -137,13 +142,23 @@ class KitAugmentation:
 
     def _change(self, rng: np.random.Generator, room: np.ndarray | None) -> Change:
         return Change(
-            rng.uniform(*GAIN_DB) if rng.random() < self.gain else 0.0,
-            drawn(DECAY_FACTOR, rng) if rng.random() < self.decay else 1.0,
-            rng.uniform(*BALANCE_DB) if rng.random() < self.balance else 0.0,
-            rng.uniform(*TUNING_SEMITONES) if rng.random() < self.tuning else 0.0,
-            equaliser(rng) if rng.random() < self.equaliser else None,
+            self.strength * rng.uniform(*GAIN_DB) if rng.random() < self.gain else 0.0,
+            drawn(DECAY_FACTOR, rng) ** self.strength if rng.random() < self.decay else 1.0,
+            self.strength * rng.uniform(*BALANCE_DB) if rng.random() < self.balance else 0.0,
+            self.strength * rng.uniform(*TUNING_SEMITONES) if rng.random() < self.tuning else 0.0,
+            equaliser(rng, self.strength) if rng.random() < self.equaliser else None,
             room,
         )
+
+
+def check_strength(strength: float, where: str) -> None:
+    """Check the factor of an augmentation's ranges.
+
+    Raises:
+        InputError: if it is not in (0, 3]: beyond, drums are none any more.
+    """
+    if not 0 < strength <= _MOST_STRENGTH:
+        raise InputError(where, "strength", f"{strength} is not in (0, {_MOST_STRENGTH}]")
 
 
 def changed(

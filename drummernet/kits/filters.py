@@ -30,13 +30,18 @@ ROOM_LOWPASS_HZ = (1000.0, 6000.0)
 _LN_60_DB = float(np.log(1000.0))
 
 
-def equaliser(rng: np.random.Generator) -> np.ndarray:
-    """Draw a low shelf, a bell and a high shelf: sections (3, 6) float32 for :func:`equalised`."""
+def equaliser(rng: np.random.Generator, strength: float = 1.0) -> np.ndarray:
+    """Draw a low shelf, a bell and a high shelf: sections (3, 6) float32 for :func:`equalised`.
+
+    Args:
+        rng: Draws frequencies, gains and width.
+        strength: Factor of the gains, in dB.
+    """
     sections = np.stack(
         [
-            shelf(drawn(LOW_SHELF_HZ, rng), rng.uniform(*SHELF_GAIN_DB)),
-            bell(drawn(BELL_HZ, rng), rng.uniform(*BELL_GAIN_DB), drawn(BELL_Q, rng)),
-            shelf(drawn(HIGH_SHELF_HZ, rng), rng.uniform(*SHELF_GAIN_DB), high=True),
+            shelf(drawn(LOW_SHELF_HZ, rng), strength * rng.uniform(*SHELF_GAIN_DB)),
+            bell(drawn(BELL_HZ, rng), strength * rng.uniform(*BELL_GAIN_DB), drawn(BELL_Q, rng)),
+            shelf(drawn(HIGH_SHELF_HZ, rng), strength * rng.uniform(*SHELF_GAIN_DB), high=True),
         ]
     )
     return sections.astype(np.float32)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 
 from drummernet.errors import InputError
-from drummernet.kits.augmentation import KitAugmentation
+from drummernet.kits.augmentation import KitAugmentation, check_strength
 from drummernet.kits.filters import amplitude, convolved, drawn, equalised, equaliser, low_pass, room_tail
 
 DRIVE = (0.5, 2.5)
@@ -37,6 +37,7 @@ class Augmentation:
         saturation: Of the saturation.
         noise: Of the noise.
         gain: Of a lower level.
+        strength: Factor of the equaliser's gains and of the saturation's drive.
     """
 
     kit: KitAugmentation = field(default_factory=lambda: KitAugmentation(room=0.0))
@@ -45,9 +46,11 @@ class Augmentation:
     saturation: float = 0.3
     noise: float = 0.3
     gain: float = 1.0
+    strength: float = 1.0
 
     def __post_init__(self) -> None:
-        for part in fields(self)[1:]:
+        check_strength(self.strength, "augmentation")
+        for part in fields(self)[1:-1]:
             probability = getattr(self, part.name)
             if not 0 <= probability <= 1:
                 raise InputError("augmentation", part.name, f"{probability} is not in [0, 1]")
@@ -66,11 +69,11 @@ class Augmentation:
         if peak == 0:
             return audio
         if rng.random() < self.equaliser:
-            audio = equalised(audio, equaliser(rng))
+            audio = equalised(audio, equaliser(rng, self.strength))
         if rng.random() < self.room:
             audio = audio + convolved(audio, room_tail(rng))
         if rng.random() < self.saturation:
-            audio = saturate(audio, rng.uniform(*DRIVE))
+            audio = saturate(audio, self.strength * rng.uniform(*DRIVE))
         if rng.random() < self.noise:
             audio = audio + coloured_noise(len(audio), rng) * np.float32(_peak(audio))
         gain_db = rng.uniform(*GAIN_DB) if rng.random() < self.gain else 0.0

@@ -63,6 +63,7 @@ class Transcription:
         rate_hz: Steps per second.
         picker: What picked the hits.
         hits: In order of time.
+        beats: In order of time; none where nobody looked for them, or found fewer than two.
     """
 
     audio: np.ndarray
@@ -71,6 +72,7 @@ class Transcription:
     rate_hz: float
     picker: Picker
     hits: tuple[Hit, ...]
+    beats: tuple[Beat, ...] = ()
 
     @property
     def duration_seconds(self) -> float:

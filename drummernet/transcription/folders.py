@@ -11,8 +11,9 @@ from drummernet.audio import AUDIO_SUFFIXES
 from drummernet.errors import InputError
 from drummernet.transcriber.contract import Transcriber
 from drummernet.transcription.files import transcribe_file
+from drummernet.transcription.notation import DEFAULT_NOTATION, Notation, notate
 from drummernet.transcription.picking import DEFAULT_PICKER, Picker
-from drummernet.transcription.writers import check_formats, write_transcription
+from drummernet.transcription.writers import check_formats, needs_beats, write_transcription
 
 
 class Job(NamedTuple):
@@ -35,6 +36,7 @@ def transcribe_many(
     out_folder: Path,
     formats: Sequence[str],
     picker: Picker = DEFAULT_PICKER,
+    notation: Notation = DEFAULT_NOTATION,
 ) -> list[tuple[Path, str]]:
     """Transcribe files and folders; a file that cannot be read is left out and the others are written.
 
@@ -44,6 +46,7 @@ def transcribe_many(
         out_folder: Where the outputs go, see :func:`plan_jobs` for their names.
         formats: What to write, see :func:`drummernet.transcription.writers.write_transcription`.
         picker: What picks the hits.
+        notation: How they are written.
 
     Returns:
         The files that failed, each with a one-line message that names the file, too.
@@ -58,7 +61,8 @@ def transcribe_many(
     failures = []
     for job in tqdm(plan_jobs(inputs), unit="file", disable=None):
         try:
-            transcription = transcribe_file(transcriber, job.path, picker)
+            heard = transcribe_file(transcriber, job.path, picker)
+            transcription = notate(heard, notation, needs_beats(formats))
             write_transcription(transcription, out_folder / job.folder, job.stem, formats)
         except InputError as error:
             failures.append((job.path, str(error)))

@@ -9,13 +9,14 @@ from drummernet.transcription.files import Transcription
 from drummernet.transcription.pictures import draw_transcription
 
 _WRITERS: dict[str, tuple[str, Callable[[Path, Transcription], None]]] = {
-    "midi": (".mid", lambda path, transcription: write_midi(path, transcription.hits)),
-    "tsv": (".tsv", lambda path, transcription: write_tsv(path, transcription.hits)),
-    "json": (".json", lambda path, transcription: write_json(path, transcription.hits)),
+    "midi": (".mid", lambda path, t: write_midi(path, t.hits, beats=t.beats)),
+    "tsv": (".tsv", lambda path, t: write_tsv(path, t.hits)),
+    "json": (".json", lambda path, t: write_json(path, t.hits, t.beats)),
     "png": (".png", draw_transcription),
 }
 FORMATS = tuple(_WRITERS)
 """The names of what can be written."""
+_WITH_BEATS = {"midi", "json"}
 
 
 def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
@@ -30,6 +31,11 @@ def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
     if not formats:
         raise InputError("formats", "names", f"none given; known are {', '.join(FORMATS)}")
     return tuple(formats)
+
+
+def needs_beats(formats: Sequence[str]) -> bool:
+    """Return whether any of the formats holds beats."""
+    return not _WITH_BEATS.isdisjoint(formats)
 
 
 def write_transcription(
