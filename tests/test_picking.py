@@ -168,6 +168,23 @@ def test_component_hits_have_velocities_from_the_activations():
     np.testing.assert_allclose([hit.velocity for hit in hits], [1, 1, 0.5], rtol=1e-6)
 
 
+def test_an_instrument_is_struck_in_one_way_at_a_time():
+    components = ("CHH", "OHH", "PHH", "HIT", "HFT", "KD")
+    values = np.zeros((6, 200), np.float32)
+    for row, step, value in (
+        *((0, 20, 0.5), (2, 22, 0.9)),  # 16 ms apart: the pedal is surer
+        *((0, 60, 0.6), (1, 61, 0.5), (2, 62, 0.4)),
+        *((0, 100, 0.6), (1, 105, 0.5)),  # 40 ms apart: both
+        *((3, 140, 0.4), (4, 140, 0.5), (5, 140, 0.6)),  # drums of their own
+    ):
+        values[row, step] = value
+    hits = component_hits(values, None, None, components, 125, Picker(0.2, 0.024, 0.05, 0.03, 1.0))
+    assert [(hit.component, round(hit.onset_seconds * 125)) for hit in hits] == [
+        *(("PHH", 22), ("CHH", 60), ("CHH", 100), ("OHH", 105)),
+        *(("HFT", 140), ("HIT", 140), ("KD", 140)),
+    ]
+
+
 def test_component_hits_have_the_velocities_and_places_that_are_told():
     values, velocities, offsets = (np.zeros((2, 300), np.float32) for _ in range(3))
     values[0, [0, 200]] = 0.9, 0.4

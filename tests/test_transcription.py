@@ -326,5 +326,5 @@ def test_ten_minutes_take_less_than_a_gigabyte(tmp_path):
     command = [sys.executable, "-c", TEN_MINUTES, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     hits, peak_kib = map(int, done.stdout.split())
-    assert hits == 11 * 2400
+    assert hits == 9 * 2400  # the hi-hat is struck in one of its three ways
     assert peak_kib * 1024 < 1e9

@@ -20,6 +20,12 @@ from drummernet.errors import InputError
 from drummernet.hits import Hit
 from drummernet.transcriber.checkpoint import load_picking
 
+ONE_INSTRUMENT = (("CHH", "OHH", "PHH"), ("RDC", "RDB"), ("SD", "SST"))
+"""Components that are one pair of cymbals, one cymbal, one drum."""
+
+AT_ONCE_SECONDS = 0.03
+"""Two strokes of one instrument are further apart than that."""
+
 
 @dataclass(frozen=True)
 class Picker:
@@ -125,6 +131,9 @@ def component_hits(
 ) -> list[Hit]:
     """Pick every component on its own: the hits that are written.
 
+    Components that are one instrument struck in several ways, such as the hi-hat, never sound at once:
+    of such hits within 30 ms the one with the largest activation stays.
+
     Where the transcriber does not tell velocities, an activation is the amplitude of a one-shot, and a hit of
     velocity v is rendered with amplitude v²: so a hit's velocity is the square root of its normalised
     activation, 1 for the loudest of its component.
@@ -140,15 +149,38 @@ def component_hits(
     Returns:
         The hits in order of time; those of a class are of its usual component.
     """
-    hits = []
+    hits: list[tuple[Hit, float]] = []
     for k, row in enumerate(components):
         normalised = normalise(values[k], picker.guard)
         component = members_of(row, "transcriber")[0]
         for step in pick(normalised, rate_hz, picker).tolist():
             onset = step if offsets is None else max(0.0, step + float(offsets[k, step]))
             velocity = np.sqrt(normalised[step]) if velocities is None else velocities[k, step]
-            hits.append(Hit(onset / rate_hz, component, float(np.clip(velocity, 1 / 127, 1))))
-    return sorted(hits)
+            hit = Hit(onset / rate_hz, component, float(np.clip(velocity, 1 / 127, 1)))
+            hits.append((hit, float(normalised[step])))
+    return _possible(hits)
+
+
+def _possible(hits: Sequence[tuple[Hit, float]]) -> list[Hit]:
+    """Return hits, each with its activation, without those that a stronger one of the instrument forbids."""
+    kept: list[Hit] = []
+    last: dict[tuple[str, ...], tuple[int, float]] = {}
+    for hit, activation in sorted(hits):
+        instrument = next((group for group in ONE_INSTRUMENT if hit.component in group), (hit.component,))
+        at, strength = last.get(instrument, (-1, 0.0))
+        rival = kept[at] if at >= 0 else None
+        if (
+            rival is not None
+            and rival.component != hit.component
+            and hit.onset_seconds - rival.onset_seconds < AT_ONCE_SECONDS
+        ):
+            if activation > strength:
+                kept[at] = hit
+                last[instrument] = at, activation
+            continue
+        kept.append(hit)
+        last[instrument] = len(kept) - 1, activation
+    return sorted(kept)
 
 
 def _windowed_mean(y: np.ndarray, half_width: int) -> np.ndarray:
