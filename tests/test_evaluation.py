@@ -159,7 +159,7 @@ def test_perfect_predictions_score_1_in_the_documented_json(tmp_path):
         ),
         *("problems", "audio_seconds", "side_sticks", "tolerance_seconds", "per_track", "track_mean"),
         *("pooled", "intervals", "left_out", "paper_convention", "at_20_ms", "five_classes"),
-        *("threshold_curve", "confusion", "example", "cpu_seconds_per_audio_second"),
+        *("threshold_curve", "confusion", "example", "cpu_seconds_per_audio_second", "velocities"),
     }
     assert (result["dataset"], result["task"], result["split"]) == ("folder", "DTP", None)
     assert (result["items_seen"], result["development"]) == (640, ["folder"])

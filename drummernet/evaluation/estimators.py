@@ -12,7 +12,7 @@ from drummernet.components import FIVE_CLASSES
 from drummernet.errors import InputError
 from drummernet.evaluation.tracks import ClassOnsets, Recording
 from drummernet.transcriber.contract import Transcriber
-from drummernet.transcription.files import activations_of_audio
+from drummernet.transcription.files import Heard, activations_of_audio
 from drummernet.transcription.picking import Picker, class_activations, normalise, pick
 
 ClassActivations = dict[str, np.ndarray]
@@ -95,6 +95,7 @@ class TranscriberEstimator(ActivationEstimator):
         self.transcriber = transcriber
         self.picker = picker
         self.rate_hz = SAMPLE_RATE / transcriber.hop_samples
+        self._last: tuple[Recording, Heard] | None = None
 
     def activations(self, recording: Recording) -> ClassActivations:
         """Return the normalised sums of each class's components.
@@ -104,6 +105,36 @@ class TranscriberEstimator(ActivationEstimator):
         """
         if self.transcriber.hears_beats and recording.beats is None:
             raise Unhearable("recording", "beats", "the transcriber hears them, and none are annotated")
-        heard = activations_of_audio(self.transcriber, recording.audio, beats=recording.beats or ())
+        heard = self._hear(recording)
         sums = class_activations(heard.values, self.transcriber.components, FIVE_CLASSES)
         return {name: normalise(values, self.picker.guard) for name, values in sums.items()}
+
+    def velocities(self, recording: Recording, onsets: ClassOnsets) -> ClassOnsets:
+        """Return the velocities of onsets in a recording: of each that of the class's strongest component.
+
+        A transcriber that tells none has those of :func:`drummernet.transcription.picking.component_hits`.
+        """
+        heard = self._hear(recording)
+        return {name: self._velocities(heard, name, times) for name, times in onsets.items()}
+
+    def _velocities(self, heard: Heard, name: str, times: np.ndarray) -> np.ndarray:
+        if not times.size:
+            return times
+        members = (name, *FIVE_CLASSES[name])
+        rows = np.flatnonzero([row in members for row in self.transcriber.components])
+        steps = np.rint(times * self.rate_hz).astype(int)
+        values = heard.values[np.ix_(rows, steps)]
+        if heard.velocities is None:
+            summed = normalise(heard.values[rows].sum(axis=0), self.picker.guard)
+            told: np.ndarray = np.sqrt(summed[steps])
+        else:
+            strongest = values.argmax(axis=0)[None]
+            told = np.take_along_axis(heard.velocities[np.ix_(rows, steps)], strongest, axis=0)[0]
+        return np.clip(told, 1 / 127, 1)
+
+    def _hear(self, recording: Recording) -> Heard:
+        """Run the network, unless the recording is the one that was heard last."""
+        if self._last is None or self._last[0] is not recording:
+            beats = recording.beats or ()
+            self._last = recording, activations_of_audio(self.transcriber, recording.audio, beats=beats)
+        return self._last[1]

@@ -11,7 +11,12 @@ import numpy as np
 from drummernet import SAMPLE_RATE
 from drummernet.errors import InputError
 from drummernet.evaluation.curves import THRESHOLDS, TrackCounts, counts_at, pooled_over_thresholds
-from drummernet.evaluation.estimators import ActivationEstimator, Estimator, Unhearable
+from drummernet.evaluation.estimators import (
+    ActivationEstimator,
+    Estimator,
+    TranscriberEstimator,
+    Unhearable,
+)
 from drummernet.evaluation.example import Excerpt, excerpt_activations
 from drummernet.evaluation.tracks import ClassOnsets, Recording, Track
 from drummernet.evaluation.validation import late_hits
@@ -25,6 +30,7 @@ class Heard:
 
     Attributes:
         onsets: Onsets per class by the track's name.
+        velocities: Those of the onsets, of tracks that have annotated ones and systems that tell them.
         unreadable: Tracks whose audio cannot be read.
         unscored: Tracks that the system cannot hear, each with the reason.
         problems: What is odd about audio and onsets, in one line each.
@@ -36,6 +42,7 @@ class Heard:
     """
 
     onsets: dict[str, ClassOnsets] = field(default_factory=dict)
+    velocities: dict[str, ClassOnsets] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
     unscored: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -113,6 +120,8 @@ def _hear_one(
         activations = estimator.activations(recording)
         heard.onsets[track.name] = estimator.onsets(activations)
         heard.cpu_seconds += time.process_time() - start
+        if track.velocities and isinstance(estimator, TranscriberEstimator):
+            heard.velocities[track.name] = estimator.velocities(recording, heard.onsets[track.name])
         heard.counts.append(counts_at(estimator, activations, track, heard.thresholds))
         if excerpt and excerpt.track is track:
             heard.excerpt = excerpt_activations(activations, estimator.rate_hz, excerpt)

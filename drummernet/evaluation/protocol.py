@@ -25,6 +25,7 @@ from drummernet.evaluation.scores import (
 )
 from drummernet.evaluation.statistics import intervals, warn_of_few
 from drummernet.evaluation.tracks import ClassOnsets, Track
+from drummernet.evaluation.velocities import velocity_agreement
 from drummernet.resources import replaced_file
 
 
@@ -54,8 +55,9 @@ def evaluate(
         The content of the JSON file: what was scored and what not, then :func:`score`. ``missing_audio``
         names the tracks whose audio is absent or unreadable, ``unreadable_audio`` the latter alone,
         ``unscored`` those that the system cannot hear, with the reason; of the ``problems``, ``unusable`` are
-        those that cost a track. ``cpu_seconds_per_audio_second`` is
-        None for predictions, and ``threshold_curve`` for whatever has no threshold.
+        those that cost a track. ``cpu_seconds_per_audio_second`` is None for predictions,
+        ``threshold_curve`` for whatever has no threshold, ``velocities`` where the set or the system tells
+        none.
 
     Raises:
         InputError: if the predictions cannot be read, if no track can be scored, or what the system raises.
@@ -81,6 +83,7 @@ def evaluate(
         "audio_seconds": heard.audio_seconds or sum(header_seconds(track) or 0.0 for track in scored),
         "side_sticks": sum(track.side_sticks for track in scored),
         **score(scored, heard.onsets),
+        "velocities": velocity_agreement(scored, heard.onsets, heard.velocities),
         "threshold_curve": heard.threshold_curve,
         "confusion": confusion(scored, heard.onsets),
         "example": example(excerpt, heard.onsets[excerpt.track.name], heard.excerpt) if excerpt else None,

@@ -42,7 +42,19 @@ def format_table(result: dict[str, Any]) -> str:
     for key, title in (("at_20_ms", "at 20 ms"), ("five_classes", "five classes")):
         means = (f"{_AVERAGES[a]} {result[key][a]['mean']['f1']:.3f}" for a in _WITH_INTERVALS)
         lines.append(f"mean F1 {title}: {', '.join(means)}")
-    return "\n".join([*lines, *_circumstances(result)])
+    return "\n".join([*lines, *_velocities(result), *_circumstances(result)])
+
+
+def _velocities(result: dict[str, Any]) -> list[str]:
+    """Say how the velocities agree, class by class."""
+    agreements = (result["velocities"] or {}).items()
+    told = [
+        f"{name} {'-' if each['correlation'] is None else format(each['correlation'], '.2f')} "
+        f"({each['mean_absolute_error']:.2f})"
+        for name, each in agreements
+        if each["pairs"]
+    ]
+    return [f"velocities, correlation (mean error): {', '.join(told)}"] if told else []
 
 
 def _headline(result: dict[str, Any]) -> str:

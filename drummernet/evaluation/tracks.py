@@ -50,6 +50,7 @@ class Track:
         beats: The annotated beats, None if there are none.
         one_shot_paths: Recordings of single strokes of each class, where the set has them.
         group: The part of the dataset that it belongs to (a drummer, a family of sounds), or "".
+        velocities: Those of ``onsets``, each in (0, 1], where the set has them.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Track:
     beats: tuple[Beat, ...] | None = None
     one_shot_paths: Mapping[str, Path] = field(default_factory=dict)
     group: str = ""
+    velocities: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def recording(self) -> Recording:
         """Read what a system hears.

@@ -7,13 +7,15 @@ import csv
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+import numpy as np
+
 from drummernet.audio import AUDIO_SUFFIXES
-from drummernet.components import OTHER, ROLAND_COMPONENTS, ROLAND_OTHER_NOTES
+from drummernet.components import OTHER, ROLAND_COMPONENTS, ROLAND_OTHER_NOTES, class_of
 from drummernet.errors import InputError
 from drummernet.evaluation.layouts.annotations import Event, class_onsets, refuse_empty, shown, tidied
 from drummernet.evaluation.layouts.files import first_part, matched, name_unannotated, named_files
 from drummernet.evaluation.layouts.layout import Layout, Problems
-from drummernet.evaluation.tracks import Track
+from drummernet.evaluation.tracks import ClassOnsets, Track
 from drummernet.grooves.midi import LONGEST_SECONDS, RING_OUT_SECONDS
 from drummernet.score import Score, read_score
 
@@ -147,7 +149,19 @@ def _track(performance: _Performance, problems: Problems) -> Track:
         raise InputError(path, "duration", f"{end_seconds:.0f} s is more than 12 hours")
     beats = tuple(score.beats(end_seconds)) or None
     name, group = performance.name, performance.group
-    return Track(name, performance.audio_path, onsets, side_sticks, beats=beats, group=group)
+    velocities = _velocities(score, onsets)
+    return Track(
+        name, performance.audio_path, onsets, side_sticks, beats=beats, group=group, velocities=velocities
+    )
+
+
+def _velocities(score: Score, onsets: ClassOnsets) -> ClassOnsets:
+    """Return the velocities of onsets; of strokes of a class at one time that of the hardest."""
+    hardest: dict[tuple[str, float], float] = {}
+    for tick, note, velocity in score.strokes:
+        key = class_of(_NOTES[note]), score.seconds(tick)
+        hardest[key] = max(hardest.get(key, 0.0), velocity / 127)
+    return {name: np.array([hardest[name, at] for at in times.tolist()]) for name, times in onsets.items()}
 
 
 def _events(path: Path, score: Score) -> list[Event]:
