@@ -228,7 +228,7 @@ def _add_evaluate(commands: Any) -> None:
     parser.add_argument("--task", help="DTD, DTP or DTM (full mixes); else the first that the set has")
     parser.add_argument("--split", help="of a set whose table names splits; else all")
     system = parser.add_mutually_exclusive_group(required=True)
-    system.add_argument("--checkpoint", type=Path)
+    system.add_argument("--checkpoint", help="packaged weights or a path")
     system.add_argument(
         "--predictions", type=Path, metavar="DIR", help="TRACK.tsv: onset_seconds, tab, label"
     )
@@ -249,12 +249,14 @@ def _evaluate(parsed: argparse.Namespace) -> int:
     from drummernet.evaluation.protocol import write_result
     from drummernet.evaluation.report import format_table
     from drummernet.evaluation.systems import evaluate_system
-    from drummernet.resources import refuse_unwritable
+    from drummernet.resources import named_resource, refuse_unwritable
 
     options = {k: v for k, v in vars(parsed).items() if k not in ("run", "json", "dataset", "root", "kits")}
     kits = parsed.kits.split(",") if parsed.kits is not None else None
     if parsed.json:
         refuse_unwritable(parsed.json)
+    if parsed.checkpoint is not None:
+        options["checkpoint"] = named_resource("weights", parsed.checkpoint, ".safetensors")
     result = evaluate_system(parsed.dataset, parsed.root, kits=kits, **options)
     print(format_table(result))
     if parsed.json:
