@@ -10,6 +10,7 @@ from drummernet.components import WIDER_COMPONENTS, check_rows
 from drummernet.errors import InputError
 from drummernet.transcriber.contract import Activations, Transcriber
 from drummernet.transcriber.gates import SoftmaxGates, SparsemaxGates, block_steps_of
+from drummernet.transcriber.maps import in_slices
 from drummernet.transcriber.mel import LogMelSpectra
 from drummernet.transcriber.scan import gru
 
@@ -70,6 +71,7 @@ class HitTranscriber(Transcriber):
             for shape in _SHAPES
         )
         self.rest = _later_convolutions(len(_SHAPES) * width, 4 * width, 6 * width)
+        self.map_values = len(_SHAPES) * width * bands // 2  # per step, after the first pooling
         self.mix = nn.Linear(6 * width * bands // 2**_POOLS, 2 * hidden)
         self.grus = nn.ModuleList(
             nn.GRU(2 * hidden, hidden, batch_first=True, bidirectional=True) for _ in range(layers)
@@ -80,11 +82,19 @@ class HitTranscriber(Transcriber):
                 assert self.out.bias is not None
                 self.out.bias[: len(self.components)] = _RARE
 
-    def forward(self, audio: torch.Tensor) -> Activations:
-        """Transcribe audio (B, N) into ceil(N / hop) steps from sample 0."""
+    def _maps(self, audio: torch.Tensor) -> torch.Tensor:
+        """Return (B, T, 2 * hidden) of audio (B, N)."""
         spectra = self.spectra(audio).contiguous(memory_format=torch.channels_last)
         maps = self.rest(torch.cat([filters(spectra) for filters in self.first], 1))
-        x = F.relu(self.mix(maps.flatten(1, 2).transpose(1, 2))).transpose(1, 2)
+        return F.relu(self.mix(maps.flatten(1, 2).transpose(1, 2)))
+
+    def forward(self, audio: torch.Tensor) -> Activations:
+        """Transcribe audio (B, N) into ceil(N / hop) steps from sample 0."""
+        if self.training:  # the normalisation is over the whole batch
+            x = self._maps(audio)
+        else:
+            x = in_slices(self._maps, audio, audio.shape[1] // self.hop_samples * self.map_values)
+        x = x.transpose(1, 2)
         for layer in self.grus:
             assert isinstance(layer, nn.GRU)
             x = gru(layer, x)
@@ -109,9 +119,9 @@ class HitTranscriber(Transcriber):
 def _later_convolutions(*widths: int) -> nn.Sequential:
     """Return what follows the first filters: each further width has a pooling over bands before it."""
     first, middle, last = widths
-    layers: list[nn.Module] = [nn.BatchNorm2d(first), nn.ReLU(), nn.MaxPool2d((2, 1))]
+    layers: list[nn.Module] = [nn.BatchNorm2d(first), nn.ReLU(inplace=True), nn.MaxPool2d((2, 1))]
     for a, b, pooled in ((first, middle, False), (middle, middle, True), (middle, last, True)):
-        layers += [nn.Conv2d(a, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU()]
+        layers += [nn.Conv2d(a, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU(inplace=True)]
         if pooled:
             layers.append(nn.MaxPool2d((2, 1)))
     return nn.Sequential(*layers)
