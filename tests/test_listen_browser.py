@@ -53,7 +53,7 @@ def open_page(chromium, path):
     def opened(width: int = 1280, scheme: str = "light", url: str = path.as_uri()) -> "api.Page":
         contexts.append(chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme))
         page = contexts[-1].new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(90_000)
         page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("request", lambda request: None if request.url == url else troubles.append(request.url))

@@ -24,7 +24,7 @@ from drummernet.cli import main
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="watches processes in /proc")
 
-WAIT_SECONDS = 60
+WAIT_SECONDS = 180
 
 
 @pytest.fixture(scope="module")

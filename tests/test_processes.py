@@ -80,13 +80,13 @@ def test_workers_do_not_outlive_what_started_them(tmp_path, end):
     with subprocess.Popen(
         words, env=environment, stderr=subprocess.DEVNULL, preexec_fn=default_interrupt
     ) as process:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not (pid.exists() and pid.read_text()):
             assert time.monotonic() < deadline
             time.sleep(0.05)
         process.kill() if end == "kill" else process.send_signal(2)
-        process.wait(20)
+        process.wait(120)
     worker = int(pid.read_text())
     while is_running(worker):
-        assert time.monotonic() < deadline + 10
+        assert time.monotonic() < deadline + 60
         time.sleep(0.05)
