@@ -10,7 +10,7 @@ SOURCES := pyproject.toml README.md $(shell find drummernet drum_kits configs -t
 KIT_PACKAGES := avldrums.lv2-soundfont exadrums fluid-soundfont-gm hydrogen-data hydrogen-drumkits \
 	musescore-general-soundfont sonic-pi-samples
 
-.PHONY: demo test test-slow lint kits learning-curve ablations label-free throughput clean
+.PHONY: demo test test-slow lint kits learning-curve ablations label-free pretrained throughput clean
 
 demo: $(VENV)/installed  ## the whole path on generated data: demo/index.html
 	OMP_WAIT_POLICY=passive $(BIN)/drummernet demo --out demo
@@ -42,6 +42,9 @@ ablations: $(VENV)/installed  ## the paper's ablations, two hours of a core; REC
 
 label-free: $(VENV)/installed  ## what each idea is worth, two hours of a core; GROOVES=FOLDER, RECORDINGS="mdb:FOLDER …"
 	$(BIN)/python experiments/label_free/run.py runs/label_free --grooves "$(GROOVES)" --recordings $(RECORDINGS)
+
+pretrained: $(VENV)/installed  ## the packaged weights anew, three hours of a core; GROOVES=FOLDER, RECORDINGS="mdb:FOLDER …"
+	OMP_NUM_THREADS=1 $(BIN)/python experiments/label_free/pretrain.py runs/pretrained --grooves $(GROOVES) --sets $(RECORDINGS)
 
 throughput: $(VENV)/installed  ## speed of a step and of a transcription, as ratios to the committed ones
 	$(BIN)/python experiments/throughput/run.py --again

@@ -196,6 +196,27 @@ def test_a_strength_out_of_range_is_refused(strength: float) -> None:
         Augmentation(strength=strength)
 
 
+def test_dynamics_flatten_the_velocities() -> None:
+    kit = load_kit("rock_maple")
+    groove = Groove("pair", (Hit(0.1, "SD", 0.25), Hit(1.1, "SD", 1.0)), 2.0)
+    nothing = KitAugmentation(**NOTHING)
+
+    def contrast_db(seed: int, dynamics: float) -> float:
+        augment = Augmentation(kit=nothing, **OFF, dynamics=dynamics)
+        audio = render_groove(groove, kit, np.random.default_rng(seed), augment)
+        soft, loud = (np.square(audio[begin : begin + 3_000]).sum() for begin in (1_600, 17_600))
+        return float(10 * np.log10(loud / soft))
+
+    standard, even = ([contrast_db(seed, dynamics) for seed in range(12)] for dynamics in (0.0, 1.0))
+    np.testing.assert_allclose(standard, 40 * np.log10(4), atol=4)  # each varies by 1 dB, over noise
+    assert min(even) > 20 * 0.8 * np.log10(4) - 4
+    assert max(even) < 40 * np.log10(4) + 4
+    assert np.mean(even) == pytest.approx(20 * 1.4 * np.log10(4), abs=4)
+    rng = np.random.default_rng(0)
+    assert Augmentation().velocity_power(rng) == 2.0
+    assert rng.random() == np.random.default_rng(0).random()  # older renderings stay what they are
+
+
 def test_the_kit_stays_as_it_is() -> None:
     kit = load_kit("rock_maple")
     before = {name: sound.copy() for name, sound in kit.one_shots.items()}
@@ -239,5 +260,5 @@ def test_what_is_cut_in_time_is_heard_the_same(part: Callable[..., np.ndarray]) 
 
 def test_ranges_are_ordered() -> None:
     ranges = {name: value for name, value in vars(augmentation).items() if isinstance(value, tuple)}
-    assert len(ranges) == 4
+    assert len(ranges) == 5
     assert all(low < high for low, high in ranges.values())

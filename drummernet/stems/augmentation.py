@@ -1,6 +1,7 @@
 """Augmentation: the same hits from other drums, in another room, through other equipment.
 
-The kit is augmented before it is played (:mod:`drummernet.kits.augmentation`); equaliser, room, saturation,
+The kit is augmented before it is played (:mod:`drummernet.kits.augmentation`), by a drummer of more or less
+even strokes; equaliser, room, saturation,
 noise and gain work on the mix, in this order. The ranges of equaliser and room are those of
 :mod:`drummernet.kits.filters`. None of all these moves an onset.
 """
@@ -15,6 +16,12 @@ from drummernet.kits.filters import amplitude, convolved, drawn, equalised, equa
 
 DRIVE = (0.5, 2.5)
 """How far the peak reaches into the tanh; at 2.5 soft sounds gain 8 dB on the peak."""
+
+VELOCITY_POWER = 2.0
+"""The amplitude of a stroke is its velocity to this power (the curve of the MIDI and DLS standards)."""
+
+EVEN_VELOCITY_POWERS = (0.8, 2.0)
+"""The powers of more even playing, or of a compressor: recordings are flatter than the standards'."""
 
 NOISE_DB = (-70.0, -45.0)
 """RMS of the noise relative to the peak of the mix."""
@@ -37,6 +44,7 @@ class Augmentation:
         saturation: Of the saturation.
         noise: Of the noise.
         gain: Of a lower level.
+        dynamics: Of smaller contrasts between soft and loud strokes.
         strength: Factor of the equaliser's gains and of the saturation's drive.
     """
 
@@ -46,6 +54,7 @@ class Augmentation:
     saturation: float = 0.3
     noise: float = 0.3
     gain: float = 1.0
+    dynamics: float = 0.0
     strength: float = 1.0
 
     def __post_init__(self) -> None:
@@ -54,6 +63,12 @@ class Augmentation:
             probability = getattr(self, part.name)
             if not 0 <= probability <= 1:
                 raise InputError("augmentation", part.name, f"{probability} is not in [0, 1]")
+
+    def velocity_power(self, rng: np.random.Generator) -> float:
+        """Draw the power of the velocity that is a stroke's amplitude."""
+        if self.dynamics and rng.random() < self.dynamics:
+            return float(rng.uniform(*EVEN_VELOCITY_POWERS))
+        return VELOCITY_POWER
 
     def __call__(self, audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return the mix as other equipment hears it: a pure function of the audio and the state of rng.

@@ -17,7 +17,7 @@ from drummernet.grooves.groove import Groove
 from drummernet.hits import Hit
 from drummernet.kits.kit import Kit
 from drummernet.resources import replaced_file
-from drummernet.stems.augmentation import Augmentation
+from drummernet.stems.augmentation import VELOCITY_POWER, Augmentation
 from drummernet.stems.processes import outcomes
 
 CHOKED = "OHH"
@@ -41,7 +41,8 @@ def render_groove(
     """Play a groove on a kit.
 
     Every hit starts at its own sample. Its amplitude is velocity² (the curve of the MIDI and DLS
-    standards, 40 log10 v dB) times the kit's mix level, varied by the hit, the component and the whole;
+    standards, 40 log10 v dB; augmentation may flatten it) times the kit's mix level, varied by the hit, the
+    component and the whole;
     a faint noise lies beneath. An open hi-hat is faded out when the hat closes.
 
     Args:
@@ -58,7 +59,9 @@ def render_groove(
     spreads_db = {component: rng.normal(0.0, _COMPONENT_SPREAD_DB) for component in sorted(kit.one_shots)}
     takes = rng.integers(_TAKES, size=len(hits)) if kit.is_varied else np.zeros(len(hits), int)
     hit_gains_db = rng.uniform(-_HIT_SPREAD_DB, _HIT_SPREAD_DB, len(hits))
+    power = VELOCITY_POWER
     if augmentation is not None:
+        power = augmentation.velocity_power(rng)
         played = [
             kit.one_shot(hit.component, hit.velocity, take) for hit, take in zip(hits, takes, strict=True)
         ]
@@ -72,7 +75,7 @@ def render_groove(
         if hit.component == CHOKED:
             later = bisect_right(closings, start)
             sound = _choked(sound, closings[later] - start) if later < len(closings) else sound
-        audio[start : start + len(sound)] += np.float32(hit.velocity**2 * _amplitude(gain_db)) * sound
+        audio[start : start + len(sound)] += np.float32(hit.velocity**power * _amplitude(gain_db)) * sound
     audio *= np.float32(_amplitude(rng.normal(0.0, _MASTER_SPREAD_DB)))
     noise = rng.standard_normal(N, np.float32) * np.float32(_amplitude(rng.uniform(*_NOISE_DBFS)))
     room = _PEAK - np.abs(noise).max(initial=0.0)
