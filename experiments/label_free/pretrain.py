@@ -46,6 +46,9 @@ STEM_KITS = [
 STEM_HOURS, STEM_SEED = 3.0, 301
 """What `paper` hears."""
 
+TWO_CORES = ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--data.batch_size", "4"]
+"""A step of the config's eight items, four on each of two cores."""
+
 QUIET = ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
 
 
@@ -127,7 +130,8 @@ def pretrained(out: Path, name: str, grooves: Path, validation: Path) -> Path:
         rendering = {"grooves": {str(grooves): 0.7, "generator": 0.3}, "split": "train"}
         overlay = run / "grooves.yaml"
         overlay.write_text(yaml.safe_dump({"data": {"rendering": rendering}}), encoding="utf-8")
-        export_calibrated(trained(run, ["pretrained", str(overlay)], []), validation, weights)
+        last = trained(run, ["pretrained", str(overlay)], TWO_CORES)
+        export_calibrated(last, validation, weights)
     return weights
 
 
