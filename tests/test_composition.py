@@ -83,30 +83,19 @@ def test_a_run_of_all_objectives_goes_on_as_if_it_had_not_stopped(tmp_path, stem
     config = tmp_path / "composed.yaml"
     config.write_text(COMPOSED, encoding="utf-8")
 
-    def run(steps: int, last: int, name: str, *more: str) -> dict:
-        # A run that stops early is one that was killed: its schedule is that of all its steps.
-        words = [
-            "--config",
-            str(config),
-            "--data.corpus",
-            str(stems / "audio"),
-            "--trainer.max_steps",
-            str(last),
-        ]
+    def run(name: str, *more: str) -> dict:
         out = tmp_path / name
-        train(
-            [
-                *words,
-                "--trainer.default_root_dir",
-                str(out),
-                "--trainer.limit_train_batches",
-                str(steps),
-                *more,
-            ]
-        )
+        words = ["--config", str(config), "--data.corpus", str(stems / "audio"), "--trainer.max_steps", "4"]
+        train([*words, "--trainer.default_root_dir", str(out), *more])
         return torch.load(out / "checkpoints" / "last.ckpt", weights_only=True)
 
-    straight = run(4, 4, "straight")
+    straight = run("straight")
+    # Ended after two of the four steps that the schedule is made for, as if killed.
+    halved = run("halved", "--trainer.limit_train_batches", "2", "--trainer.max_epochs", "1")
+    assert halved["global_step"] == 2
+    resumed = run("halved", "--ckpt_path", "last")
+    for name, tensor in straight["state_dict"].items():
+        torch.testing.assert_close(resumed["state_dict"][name], tensor, rtol=0, atol=0)
     rates = straight["lr_schedulers"][0]["_last_lr"]
     assert rates == pytest.approx([0.0])
     entry = straight["drummernet_provenance"]

@@ -29,7 +29,7 @@ def test_they_are_small_and_tell_what_they_learned_from():
     assert WEIGHTS.stat().st_size <= 3e6
     provenance = load_provenance(WEIGHTS)
     assert provenance["objective"] == "Cycle"
-    assert provenance["selected_on"] == []
+    assert provenance["selected_on"] == ["folder:runs/pretrained/validation"]  # rendered stems
     kits = resolve_kits(provenance["stem_kits"])
     assert {read_manifest(kit).licence for kit in kits} <= FREE
     card = (WEIGHTS.parent / "README.md").read_text(encoding="utf-8")

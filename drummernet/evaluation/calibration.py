@@ -5,8 +5,10 @@ cymbals. What is shifted is learnt from rendered stems, of which the hits are kn
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from drummernet.components import FIVE_CLASSES
 from drummernet.errors import InputError
@@ -61,9 +63,14 @@ def export_calibrated(checkpoint: str | Path, stems: Path, out: str | Path) -> d
     out = weights_path(out)
     transcriber, picking = load_transcriber(checkpoint), load_picking(checkpoint)
     thresholds = calibrate(transcriber, picker_of(checkpoint), read_dataset("folder", stems))
-    provenance = {**(load_provenance(checkpoint) or {}), "calibrated_on": stems.resolve().name}
-    save_weights(transcriber, picking, provenance, out)
+    save_weights(transcriber, picking, also_selected_on(load_provenance(checkpoint), f"folder:{stems}"), out)
     return thresholds
+
+
+def also_selected_on(provenance: Mapping[str, Any] | None, place: str) -> dict[str, Any]:
+    """Return a provenance with one more ``"SET:ROOT"``, where scores then are marked as development."""
+    known = dict(provenance or {})
+    return {**known, "selected_on": [*known.get("selected_on", ()), place]}
 
 
 def best_thresholds(estimator: TranscriberEstimator, dataset: Dataset) -> dict[str, float]:

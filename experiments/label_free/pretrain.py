@@ -20,7 +20,7 @@ from pathlib import Path
 
 import yaml
 
-from drummernet.evaluation.calibration import export_calibrated
+from drummernet.evaluation.calibration import also_selected_on, export_calibrated
 from drummernet.evaluation.datasets import read_dataset
 from drummernet.evaluation.estimators import TranscriberEstimator
 from drummernet.evaluation.protocol import write_result
@@ -145,7 +145,7 @@ def paper(out: Path, grooves: Path, validation: Path) -> Path:
         estimator = TranscriberEstimator(load_transcriber(last), picker_of(last))
         tuning = tune_threshold(estimator, read_dataset("folder", validation))
         picking = {**load_picking(last), "threshold": tuning.threshold}
-        provenance = {**(load_provenance(last) or {}), "calibrated_on": validation.name}
+        provenance = also_selected_on(load_provenance(last), f"folder:{validation}")
         save_weights(estimator.transcriber, picking, provenance, weights)
     return weights
 
