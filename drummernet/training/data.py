@@ -218,8 +218,9 @@ class StemDataModule(pl.LightningDataModule):
             InputError: if the run drew in another way.
         """
         for field in DECIDING:
-            if state_dict[field] != getattr(self, field):
-                problem = f"{getattr(self, field)}, but the run that goes on has {state_dict[field]}"
+            before = state_dict.get(field)
+            if before != getattr(self, field):
+                problem = f"{getattr(self, field)}, but the run that goes on has {before}"
                 raise InputError("data", field, problem)
         self.items_seen = state_dict["items_seen"]
 
