@@ -93,9 +93,7 @@ def test_every_row_is_built_with_equal_items(script):
         assert (model.warmup_steps, model.anneal, data.seed, data.rendered_share) == (50, True, 3, 0.5), name
         assert data.validation_folder is None, name
         assert type(model.transcriber) is TRANSCRIBERS.get(name, HitTranscriber), name
-        parts = (
-            [*model.objective.parts.values()] if isinstance(model.objective, Composed) else [model.objective]
-        )
+        parts = [*model.objective.parts] if isinstance(model.objective, Composed) else [model.objective]
         expected = PARTS.get(name, [Reconstruction if row.grooves is None else Cycle])
         assert [type(part) for part in parts] == expected, name
         assert (data.corpus_folder == Path("out/stems/audio")) == row.stems, name
