@@ -12,6 +12,7 @@ import librosa
 import numpy as np
 import pytest
 import scipy.linalg
+import soundfile
 from kit_groups import procedural_kits
 
 from drummernet import SAMPLE_RATE
@@ -20,7 +21,7 @@ from drummernet.errors import InputError
 from drummernet.grooves.generator import generate_groove
 from drummernet.grooves.groove import Groove
 from drummernet.grooves.midi import read_grooves
-from drummernet.hits import Hit
+from drummernet.hits import Hit, write_midi
 from drummernet.kits.kit import NORM, Kit, single
 from drummernet.kits.manifest import kit_names, load_kit
 from drummernet.score import Beat
@@ -232,6 +233,26 @@ def test_files_are_the_same_for_any_number_of_processes(tmp_path: Path) -> None:
     alone, together = _contents(tmp_path / "1"), _contents(tmp_path / "3")
     assert len(alone) > 20
     assert alone == together
+
+
+def test_excerpts_come_from_anywhere_in_a_performance(tmp_path: Path) -> None:
+    hits = [Hit(float(second), "KD") for second in range(100)]
+    write_midi(tmp_path / "grooves" / "long.mid", [*hits, Hit(100.0, "SD")])
+    out = tmp_path / "out"
+    paths = render_hours(str(tmp_path / "grooves"), None, ["test"], 0.05, 3, out, excerpt_seconds=4.0)
+    assert {soundfile.info(path).duration for path in paths} == {4.0}
+    assert len(paths) == 45  # 0.05 hours of 4 s
+    labels = [(out / "annotations" / f"{path.stem}.txt").read_text().split("\n")[:-1] for path in paths]
+    assert {len(lines) for lines in labels} <= {4, 5}
+    first_onsets = [float(lines[0].split("\t")[0]) for lines in labels]
+    assert len(set(first_onsets)) > 40
+    again = render_hours(
+        *(str(tmp_path / "grooves"), None, ["test"], 0.05, 3, tmp_path / "again"), excerpt_seconds=4.0
+    )
+    assert _contents(tmp_path / "again") == _contents(out)
+    assert [path.name for path in again] == [path.name for path in paths]
+    with pytest.raises(InputError, match="render: excerpt_seconds: 0\\.0 is not more than 0"):
+        render_hours(str(tmp_path / "grooves"), None, ["test"], 0.05, 3, tmp_path / "no", excerpt_seconds=0.0)
 
 
 def test_an_error_of_a_process_is_raised_here(tmp_path: Path) -> None:

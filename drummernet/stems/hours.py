@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from itertools import takewhile
+from dataclasses import replace
+from itertools import count, takewhile
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ def render_hours(
     out: Path,
     augmentation: Augmentation | None = None,
     workers: int = 1,
+    excerpt_seconds: float | None = None,
 ) -> list[Path]:
     """Render stems in the ``folder`` layout, beats beside the labels, until they last ``hours``.
 
@@ -41,6 +43,8 @@ def render_hours(
         out: The folder.
         augmentation: Varies drums, room and equipment from stem to stem.
         workers: Processes; the stems are the same for any number. See :func:`render_stems`.
+        excerpt_seconds: Excerpts of this length, from anywhere in a folder's performances, in place of whole
+            ones, of which a few long ones would make up most of an hour.
 
     Returns:
         The paths of the audio files.
@@ -53,15 +57,20 @@ def render_hours(
         raise InputError("render", "hours", f"{hours} is not more than 0")
     if seed < 0:
         raise InputError("render", "seed", f"{seed} is negative")
+    if excerpt_seconds is not None and not 0 < excerpt_seconds < math.inf:
+        raise InputError("render", "excerpt_seconds", f"{excerpt_seconds} is not more than 0")
     if workers < 1:
         raise InputError("render", "workers", f"{workers} is less than 1")
     if (out / "audio").exists():
         raise InputError(out, "out", "already holds stems, which would mix with the new ones")
     if grooves == "generator" and split is not None:
         raise InputError("render", "split", f"{split!r}: the generator has no splits")
-    played = (
-        _generated(seed) if grooves == "generator" else _shuffled(read_grooves(Path(grooves), split), seed)
-    )
+    if grooves == "generator":
+        played = _generated(seed)
+    elif excerpt_seconds is None:
+        played = _shuffled(read_grooves(Path(grooves), split), seed)
+    else:
+        played = _excerpts(read_grooves(Path(grooves), split), excerpt_seconds, seed)
     loaded = [load_kit(name) for name in resolve_kits(kits)]
     return render_stems(_lasting(played, 3600 * hours), loaded, out, seed, augmentation, workers)
 
@@ -80,6 +89,19 @@ def _shuffled(grooves: list[Groove], seed: int) -> Iterator[Groove]:
     while True:
         for index in rng.permutation(len(grooves)):
             yield grooves[index]
+
+
+def _excerpts(grooves: list[Groove], seconds: float, seed: int) -> Iterator[Groove]:
+    """Yield parts, drawn uniformly over the time of all performances; none without a hit."""
+    rng = np.random.default_rng((seed, 0, 4))
+    ends_seconds = np.cumsum([groove.duration_seconds for groove in grooves])
+    for number in count():
+        at_seconds = rng.uniform(0, ends_seconds[-1])
+        groove = grooves[int(np.searchsorted(ends_seconds, at_seconds, side="right"))]
+        start_seconds = rng.uniform(0, max(0.0, groove.duration_seconds - seconds))
+        part = groove.part(start_seconds, min(start_seconds + seconds, groove.duration_seconds))
+        if part.hits:
+            yield replace(part, name=f"{groove.name}_{number}")
 
 
 def _lasting(grooves: Iterator[Groove], seconds: float) -> Iterator[Groove]:

@@ -39,6 +39,10 @@ VALIDATION_KITS = ["bja_pacific", "bja_pacific_dry", "colombo", "black_pearl", "
 VALIDATION_HOURS, VALIDATION_SEED = 0.8, 213
 VALIDATION_AUGMENTATION = Augmentation(dynamics=0.5)
 """Half of them with flatter dynamics: how loud a soft stroke is recorded, nobody knows."""
+
+VALIDATION_EXCERPT_SECONDS = 12.0
+"""Whole performances, a few minutes each, would be too few: one kit and one drummer would decide."""
+
 STEM_KITS = [
     *("stems", "family:fluid_r3", "exadrums"),
     *("sonic_pi_acoustic", "sonic_pi_electric", "audiophob", "rumpf"),
@@ -66,7 +70,7 @@ def main() -> None:
     validation = rendered(
         options.out / "validation",
         *(options.grooves, "validation", VALIDATION_KITS, VALIDATION_HOURS, VALIDATION_SEED),
-        VALIDATION_AUGMENTATION,
+        *(VALIDATION_AUGMENTATION, VALIDATION_EXCERPT_SECONDS),
     )
     weights = {}
     if options.only != "paper":
@@ -92,12 +96,13 @@ def rendered(
     hours: float,
     seed: int,
     augmentation: Augmentation,
+    excerpt_seconds: float | None = None,
 ) -> Path:
     """Render augmented stems if they are not there; return their folder."""
     if not folder.is_dir():
         part = folder.with_name(f"{folder.name}.part")
         shutil.rmtree(part, ignore_errors=True)  # of a run that was killed
-        render_hours(str(grooves), split, kits, hours, seed, part, augmentation, workers=2)
+        render_hours(str(grooves), split, kits, hours, seed, part, augmentation, 2, excerpt_seconds)
         part.rename(folder)
     return folder
 
