@@ -8,9 +8,9 @@ from drummernet.audio import write_audio
 from drummernet.components import COMPONENTS
 from drummernet.errors import InputError
 from drummernet.hits import Hit, write_midi
-from drummernet.kits.kit import Kit, single
+from drummernet.kits.kit import NORM, Kit, Layer, single
 from drummernet.kits.manifest import load_kit
-from drummernet.stems.drawn_kits import MIXED, DrawnKits, KitPool
+from drummernet.stems.drawn_kits import MIXED, DrawnKits, KitPool, layered
 from drummernet.stems.on_the_fly import RenderedCrops, Rendering
 from drummernet.training.objectives import Cycle, Reconstruction, groove_steps
 from drummernet.training.recipe import build_model, read_recipe
@@ -197,6 +197,30 @@ def test_a_mixed_kit_has_every_component_from_some_kit():
         assert one.one_shots["TMB"][0] == 5.0
 
 
+def test_layered_drums_keep_their_energy_and_lie_between_two_kits():
+    kits = [
+        Kit(name, name, "stems", "MIT", "", single({"SD": sound, "KD": sound}), {"SD": -6.0, "KD": -6.0})
+        for name, sound in (("low", np.eye(1, 50, 0)[0] * NORM), ("high", np.eye(1, 80, 1)[0] * NORM))
+    ]
+    drawn = DrawnKits([KitPool(1.0, kits)], 0.0, layered=0.5)
+    rng = np.random.default_rng(0)
+    shares = []
+    for one in (drawn.draw(rng) for _ in range(400)):
+        for sound in one.one_shots.values():
+            assert np.linalg.norm(sound) == pytest.approx(NORM, rel=1e-5)
+            shares.append(min(np.abs(sound[:2])) ** 2 / NORM**2)
+    # Half of the drums are layered, half of those with the other kit.
+    assert np.mean(np.array(shares) > 0) == pytest.approx(0.25, abs=0.05)
+    assert max(shares) > 0.45
+
+
+def test_soft_layers_are_layered_at_their_own_level():
+    sounds = (Layer(0.5, (np.eye(1, 9, 0)[0],)), Layer(1.0, (np.eye(1, 9, 0)[0] * NORM,)))
+    soft, loud = layered(sounds, np.eye(1, 9, 3)[0] * NORM, np.random.default_rng(0))
+    np.testing.assert_allclose(NORM * soft.takes[0], loud.takes[0], rtol=1e-5)
+    assert loud.takes[0][3] > 0
+
+
 def test_a_share_of_the_grooves_is_generated_and_items_stay_pure(tmp_path):
     write_midi(tmp_path / "a.mid", [Hit(0.1 * n, "KD") for n in range(60)])
     rendering = Rendering({str(tmp_path): 1, "generator": 1}, "rock_maple", mixed=0.5)
@@ -208,7 +232,14 @@ def test_a_share_of_the_grooves_is_generated_and_items_stay_pure(tmp_path):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("grooves", {}), ("grooves", {"generator": 0.0}), ("mixed", -0.1), ("varied", -1), ("kits", {})],
+    [
+        ("grooves", {}),
+        ("grooves", {"generator": 0.0}),
+        ("mixed", -0.1),
+        ("layered", 1.5),
+        ("varied", -1),
+        ("kits", {}),
+    ],
 )
 def test_a_rendering_that_makes_no_sense_is_refused(field, value):
     with pytest.raises(InputError, match=f"rendering: {field}"):

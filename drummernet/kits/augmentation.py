@@ -1,9 +1,9 @@
 """Kit augmentation: the same kit with other heads, other sticks, another microphone, in another room.
 
 Each component gets a change of its own, the same for all its layers and takes; the room is one for the kit.
-The parts are applied in this order: decay and balance (one envelope), tuning, equaliser, room. Onsets stay
-the first samples and the loudest sound's norm stays 10, as of every kit; so the gain is one of the
-component's level in the mix, which the renderer and a synthesizer of the level ``"mix"`` heed.
+The parts are applied in this order: rattle, decay and balance (one envelope), tuning, equaliser, room.
+Onsets stay the first samples and the loudest sound's norm stays 10, as of every kit; so the gain is one of
+the component's level in the mix, which the renderer and a synthesizer of the level ``"mix"`` heed.
 """
 
 from collections.abc import Collection
@@ -16,6 +16,7 @@ from drummernet.errors import InputError
 from drummernet.kits.completeness import resampled
 from drummernet.kits.filters import convolved, drawn, equalised, equaliser, room_tail
 from drummernet.kits.kit import ONE_SHOT_SECONDS, Kit, Layer, normalised
+from drummernet.kits.rattle import rattle, shaken
 
 GAIN_DB = (-4.0, 4.0)
 """Of the level in the mix."""
@@ -97,6 +98,7 @@ class KitAugmentation:
         equaliser: That it is equalised.
         balance: That its transient is louder or softer.
         room: That the kit stands in a room.
+        rattle: That kick drum and toms shake the snare's wires; see :mod:`drummernet.kits.rattle`.
         strength: Factor of the ranges of all parts but the room: of dB, of semitones, of the logarithm of the
             decay.
     """
@@ -107,6 +109,7 @@ class KitAugmentation:
     equaliser: float = 0.5
     balance: float = 0.5
     room: float = 0.5
+    rattle: float = 0.0
     strength: float = 1.0
 
     def __post_init__(self) -> None:
@@ -128,10 +131,16 @@ class KitAugmentation:
         """
         sounds, levels_db = dict(kit.sounds), dict(kit.mix_level_db)
         wanted = None if played is None else {id(take) for take in played}
+        wires: dict[str, np.ndarray] = {}
+        if self.rattle and "SD" in kit.sounds and rng.random() < self.rattle:
+            wires = rattle(kit.one_shots["SD"], rng)
         for component, change in self.draw(sorted(kit.sounds), rng).items():
             layers = kit.sounds[component]
             if wanted is None or any(id(take) in wanted for layer in layers for take in layer.takes):
-                sounds[component] = changed(layers, change, kit.name, component, wanted=wanted)
+                among = wanted
+                if component in wires:
+                    layers, among = shaken(layers, wires[component]), None
+                sounds[component] = changed(layers, change, kit.name, component, wanted=among)
                 levels_db[component] += change.gain_db
         return replace(kit, sounds=sounds, mix_level_db=levels_db)
 

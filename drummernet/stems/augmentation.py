@@ -1,7 +1,7 @@
 """Augmentation: the same hits from other drums, in another room, through other equipment.
 
 The kit is augmented before it is played (:mod:`drummernet.kits.augmentation`), by a drummer of more or less
-even strokes; equaliser, room, saturation,
+even strokes; equaliser, room, compressor, saturation,
 noise and gain work on the mix, in this order. The ranges of equaliser and room are those of
 :mod:`drummernet.kits.filters`. None of all these moves an onset.
 """
@@ -13,6 +13,7 @@ import numpy as np
 from drummernet.errors import InputError
 from drummernet.kits.augmentation import KitAugmentation, check_strength
 from drummernet.kits.filters import amplitude, convolved, drawn, equalised, equaliser, low_pass, room_tail
+from drummernet.stems.compression import Compressor
 
 DRIVE = (0.5, 2.5)
 """How far the peak reaches into the tanh; at 2.5 soft sounds gain 8 dB on the peak."""
@@ -45,6 +46,7 @@ class Augmentation:
         noise: Of the noise.
         gain: Of a lower level.
         dynamics: Of smaller contrasts between soft and loud strokes.
+        compression: Of a compressor; see :mod:`drummernet.stems.compression`.
         strength: Factor of the equaliser's gains and of the saturation's drive.
     """
 
@@ -55,6 +57,7 @@ class Augmentation:
     noise: float = 0.3
     gain: float = 1.0
     dynamics: float = 0.0
+    compression: float = 0.0
     strength: float = 1.0
 
     def __post_init__(self) -> None:
@@ -87,6 +90,8 @@ class Augmentation:
             audio = equalised(audio, equaliser(rng, self.strength))
         if rng.random() < self.room:
             audio = audio + convolved(audio, room_tail(rng))
+        if self.compression and rng.random() < self.compression:
+            audio = Compressor.draw(rng)(audio)
         if rng.random() < self.saturation:
             audio = saturate(audio, self.strength * rng.uniform(*DRIVE))
         if rng.random() < self.noise:

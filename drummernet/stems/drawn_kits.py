@@ -1,14 +1,18 @@
 """Kits drawn at random, whole or put together from many."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from drummernet.kits.kit import Kit, Layer
+from drummernet.kits.kit import NORM, Kit, Layer
 
 MIXED = "mixed"
 """The name of a kit that was put together."""
+
+OWN_WEIGHT = (0.3, 1.0)
+"""Of a component's own sound where another kit's sounds with it; their energies add up to the own one's."""
 
 
 class KitPool(NamedTuple):
@@ -30,16 +34,29 @@ class DrawnKits:
         pools: To draw from; at least one.
         mixed: The share of kits that are put together, so that no drum tells which others sound beside it:
             each component is drawn from all kits that have it.
+        layered: The share of components with which the same component of another kit sounds: drums between
+            those of the kits, as producers layer them.
     """
 
-    def __init__(self, pools: Sequence[KitPool], mixed: float) -> None:
+    def __init__(self, pools: Sequence[KitPool], mixed: float, layered: float = 0.0) -> None:
         self._pools = pools
         self._mixed = mixed
+        self._layered = layered
         components = sorted({component for pool in pools for kit in pool.kits for component in kit.sounds})
         self._pools_of = {component: _having(pools, component) for component in components}
 
     def draw(self, rng: np.random.Generator) -> Kit:
         """Return a kit."""
+        kit = self._single(rng)
+        if not self._layered:
+            return kit
+        other, sounds = self._single(rng), dict(kit.sounds)
+        for component in sorted(kit.sounds.keys() & other.sounds.keys()):
+            if rng.random() < self._layered:
+                sounds[component] = layered(sounds[component], other.one_shots[component], rng)
+        return replace(kit, sounds=sounds)
+
+    def _single(self, rng: np.random.Generator) -> Kit:
         if not (self._mixed and rng.random() < self._mixed):
             return _drawn(self._pools, rng)
         sounds: dict[str, tuple[Layer, ...]] = {}
@@ -48,6 +65,24 @@ class DrawnKits:
             kit = _drawn(pools, rng)
             sounds[component], levels_db[component] = kit.sounds[component], kit.mix_level_db[component]
         return Kit(MIXED, MIXED, kit.group, "", "", sounds, levels_db)
+
+
+def layered(layers: tuple[Layer, ...], other: np.ndarray, rng: np.random.Generator) -> tuple[Layer, ...]:
+    """Return the layers of a component with another one-shot (L,), of norm 10, under every take.
+
+    Onsets coincide, and every take keeps its energy.
+    """
+    weight = rng.uniform(*OWN_WEIGHT)
+    rest = np.sqrt(1 - weight**2)
+
+    def sound(take: np.ndarray) -> np.ndarray:
+        norm = np.linalg.norm(take)
+        both = np.zeros(max(len(take), len(other)), np.float32)
+        both[: len(take)] = weight * take
+        both[: len(other)] += (rest * norm / NORM) * other
+        return (both * (norm / np.linalg.norm(both))).astype(np.float32)
+
+    return tuple(Layer(layer.velocity, tuple(map(sound, layer.takes))) for layer in layers)
 
 
 def _having(pools: Sequence[KitPool], component: str) -> list[KitPool]:

@@ -63,6 +63,8 @@ class Rendering:
         split: Which performances of folders that list their splits.
         augmentation: Varies drums, room and equipment from item to item.
         mixed: The share of crops on a kit that was put together: each component is drawn from all kits.
+        layered: The share of drums that sound together with another kit's, so that there are drums between
+            those of the kits.
 
     Raises:
         InputError: if a share is no share, or a number is negative.
@@ -74,10 +76,12 @@ class Rendering:
     split: str | None = None
     augmentation: Augmentation | None = None
     mixed: float = 0.0
+    layered: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.mixed <= 1:
-            raise InputError("rendering", "mixed", f"{self.mixed} is not in [0, 1]")
+        for field, share in (("mixed", self.mixed), ("layered", self.layered)):
+            if not 0 <= share <= 1:
+                raise InputError("rendering", field, f"{share} is not in [0, 1]")
         if self.varied < 0:
             raise InputError("rendering", "varied", f"{self.varied} is negative")
         for field, shares in (("grooves", self.groove_shares), ("kits", self.kit_shares)):
@@ -136,7 +140,7 @@ class RenderedCrops(Dataset[dict[str, Any]]):
         self.samples = round(crop_seconds * SAMPLE_RATE)
         self._seed = seed
         self._rendering = rendering
-        self._kits = DrawnKits(rendering.pools(seed), rendering.mixed)
+        self._kits = DrawnKits(rendering.pools(seed), rendering.mixed, rendering.layered)
         shares = rendering.groove_shares
         self._sources = [_Source(name, rendering.split) for name in shares]
         self._ends = np.cumsum(list(shares.values()))
