@@ -205,6 +205,7 @@ class StemDataModule(pl.LightningDataModule):
             "varied": rendering.varied,
             "augmented": rendering.augmentation is not None,
             "mixed": rendering.mixed,
+            "layered": rendering.layered,
         }
 
     def state_dict(self) -> dict[str, Any]:
