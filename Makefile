@@ -40,7 +40,7 @@ learning-curve: $(VENV)/installed  ## experiments/learning_curve anew, about an 
 ablations: $(VENV)/installed  ## the paper's ablations, two hours of a core; RECORDINGS="mdb:FOLDER …", GROOVES=FOLDER
 	$(BIN)/python experiments/ablations/run.py runs/ablations --recordings $(RECORDINGS) --grooves $(or $(GROOVES),generator)
 
-label-free: $(VENV)/installed  ## what each idea is worth, two hours of a core; GROOVES=FOLDER, RECORDINGS="mdb:FOLDER …"
+label-free: $(VENV)/installed  ## what each idea is worth, three hours of a core; GROOVES=FOLDER, RECORDINGS="mdb:FOLDER …"
 	$(BIN)/python experiments/label_free/run.py runs/label_free --grooves "$(GROOVES)" --recordings $(RECORDINGS)
 
 pretrained: $(VENV)/installed  ## the packaged weights anew, three hours of a core; GROOVES=FOLDER, RECORDINGS="mdb:FOLDER …"

@@ -94,7 +94,9 @@ def export_weights(checkpoint: str | Path, out: str | Path) -> None:
 def save_weights(
     transcriber: Transcriber, picking: Mapping[str, float], provenance: Mapping[str, Any] | None, out: Path
 ) -> None:
-    """Write a transcriber as safetensors, its description in the header.
+    """Write a transcriber as safetensors, its description in the header; in half precision, at half the size.
+
+    What is loaded again is rounded by one part in 2,000, which moves probabilities in the third digit.
 
     Args:
         transcriber: F_a.
@@ -106,7 +108,10 @@ def save_weights(
         InputError: if ``out`` is not called ``.safetensors``.
     """
     header = {ENTRY: transcriber.describe(), PICKING_ENTRY: picking, PROVENANCE_ENTRY: provenance}
-    tensors = {name: tensor.contiguous() for name, tensor in transcriber.state_dict().items()}
+    tensors = {
+        name: (tensor.half() if tensor.is_floating_point() else tensor).contiguous()
+        for name, tensor in transcriber.state_dict().items()
+    }
     metadata = {name: json.dumps(value) for name, value in header.items()}
     with replaced_file(weights_path(out)) as temporary:
         temporary.write_bytes(save(tensors, metadata))  # save_file's own files only their owner may read
