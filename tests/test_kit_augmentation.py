@@ -230,6 +230,11 @@ def test_a_probability_out_of_range_is_named() -> None:
         KitAugmentation(tuning=-0.1)
 
 
+def test_a_synthesizers_kits_do_not_rattle() -> None:
+    with pytest.raises(InputError, match="kit augmentation: rattle: is for rendered stems"):
+        augmented_versions(torch.ones(1, 1, 9), ("KD",), KitAugmentation(rattle=0.5), 1)
+
+
 @pytest.mark.parametrize("module", [augmentation, filters])
 def test_ranges_are_ordered(module: object) -> None:
     ranges = [value for value in vars(module).values() if isinstance(value, tuple)]

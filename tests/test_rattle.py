@@ -8,7 +8,7 @@ import pytest
 from drummernet import SAMPLE_RATE
 from drummernet.kits.augmentation import KitAugmentation
 from drummernet.kits.kit import Kit, Layer, normalised
-from drummernet.kits.rattle import LEVEL_DB, SHAKEN_BY, rattle, shaken
+from drummernet.kits.rattle import LEVEL_DB, SHAKEN_BY, SKIPPED_SECONDS, rattle, shaken
 
 OFF = dict.fromkeys(("gain", "decay", "tuning", "equaliser", "balance", "room"), 0.0)
 
@@ -63,8 +63,12 @@ def test_a_drum_is_shaken_in_proportion_to_its_stroke() -> None:
         np.testing.assert_allclose(heard, expected, atol=1e-6)
 
 
-def test_a_snare_of_nothing_but_its_stroke_does_not_rattle() -> None:
-    assert rattle(np.ones(10, np.float32), np.random.default_rng(0)) == {}
+@pytest.mark.parametrize("seed", range(10))
+def test_a_snare_of_nothing_but_its_stroke_does_not_rattle(seed: int) -> None:
+    assert rattle(np.ones(10, np.float32), np.random.default_rng(seed)) == {}
+    skipped = round(np.random.default_rng(seed).uniform(*SKIPPED_SECONDS) * SAMPLE_RATE)
+    # One sample is left, where the rattle only begins to rise.
+    assert rattle(np.ones(skipped + 1, np.float32), np.random.default_rng(seed)) == {}
 
 
 def test_kick_and_toms_of_a_kit_rattle_and_nothing_else_changes() -> None:

@@ -253,6 +253,9 @@ def test_excerpts_come_from_anywhere_in_a_performance(tmp_path: Path) -> None:
     assert [path.name for path in again] == [path.name for path in paths]
     with pytest.raises(InputError, match="render: excerpt_seconds: 0\\.0 is not more than 0"):
         render_hours(str(tmp_path / "grooves"), None, ["test"], 0.05, 3, tmp_path / "no", excerpt_seconds=0.0)
+    with pytest.raises(InputError, match=r"render: excerpt_seconds: 4\.0: the generator has no performances"):
+        render_hours("generator", None, ["test"], 0.05, 3, tmp_path / "no", excerpt_seconds=4.0)
+    assert not (tmp_path / "no").exists()
 
 
 def test_an_error_of_a_process_is_raised_here(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from drummernet.transcriber.checkpoint import (
     export_weights,
     load_provenance,
     load_transcriber,
+    save_weights,
 )
 from drummernet.transcriber.gates import SoftmaxGates, SparsemaxGates, block_steps_of
 from drummernet.transcriber.recurrent import ConvolutionHead, PaperRecurrent, ReleaseRecurrent
@@ -210,6 +211,22 @@ def test_provenance_is_carried_from_the_checkpoint_to_the_weights(tmp_path):
     ordinary = tmp_path / "ordinary"
     ordinary.touch()
     assert (tmp_path / "last.safetensors").stat().st_mode == ordinary.stat().st_mode
+
+
+def test_weights_are_rounded_to_half_precision_unless_it_cannot_hold_them(tmp_path):
+    transcriber = small()
+    parameters = dict(transcriber.named_parameters())
+    (large, plain) = list(parameters)[:2]
+    with torch.no_grad():
+        parameters[large].view(-1)[0] = 1e6
+        parameters[plain].view(-1)[0] = 1 / 3
+    save_weights(transcriber, {}, None, tmp_path / "w.safetensors")
+    loaded = load_transcriber(tmp_path / "w.safetensors").state_dict()
+    assert torch.equal(loaded[large], parameters[large])
+    for name, tensor in transcriber.state_dict().items():
+        assert loaded[name].dtype == tensor.dtype
+        torch.testing.assert_close(loaded[name], tensor, rtol=1 / 2_000, atol=1e-7)
+    assert loaded[plain].view(-1)[0] != parameters[plain].view(-1)[0]
 
 
 def test_components_that_do_not_fit_are_named():

@@ -99,8 +99,8 @@ class KitAugmentation:
         balance: That its transient is louder or softer.
         room: That the kit stands in a room.
         rattle: That kick drum and toms shake the snare's wires; see :mod:`drummernet.kits.rattle`.
-        strength: Factor of the ranges of all parts but the room: of dB, of semitones, of the logarithm of the
-            decay.
+        strength: Factor of the ranges of all parts but room and rattle: of dB, of semitones, of the
+            logarithm of the decay.
     """
 
     gain: float = 0.5

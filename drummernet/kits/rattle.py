@@ -37,10 +37,10 @@ def rattle(snare: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]
         For each drum (M,) float32, for a stroke of norm 1; none of a snare of nothing but its stroke.
     """
     tail = snare[round(rng.uniform(*SKIPPED_SECONDS) * SAMPLE_RATE) :].copy()
-    if not tail.any():
-        return {}
     rise = min(len(tail), round(rng.uniform(*RISE_SECONDS) * SAMPLE_RATE))
     tail[:rise] *= np.linspace(0, 1, rise, dtype=np.float32) ** 2
+    if not tail.any():
+        return {}
     delay = np.zeros(round(rng.uniform(*DELAY_SECONDS) * SAMPLE_RATE), np.float32)
     section = shelf(drawn(CORNER_HZ, rng), _SKIN_DB)[None].astype(np.float32)
     wires = np.concatenate((delay, equalised(tail, section)))[:_LONGEST_SAMPLES].astype(np.float32)

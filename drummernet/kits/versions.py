@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from drummernet import SAMPLE_RATE
+from drummernet.errors import InputError
 from drummernet.kits.augmentation import Change, KitAugmentation, changed
 from drummernet.kits.filters import amplitude
 from drummernet.kits.kit import Layer
@@ -35,7 +36,12 @@ def augmented_versions(
 
     Returns:
         (versions · M · V, K, L), the first version of every kit before the second ones.
+
+    Raises:
+        InputError: if the augmentation rattles, for which kits are played as a whole.
     """
+    if augmentation.rattle:
+        raise InputError("kit augmentation", "rattle", "is for rendered stems, not for a synthesizer's kits")
     result = bank.new_zeros(versions, *bank.shape).unflatten(1, (-1, variants))
     kits = bank.unflatten(0, (-1, variants)).numpy()
     for version in range(versions):

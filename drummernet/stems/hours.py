@@ -20,6 +20,8 @@ from drummernet.stems.render import render_stems
 GENERATED_SECONDS = 20.0
 """Length of a generated groove."""
 
+_LACKS = {"split": "splits", "excerpt_seconds": "performances to cut"}
+
 
 def render_hours(
     grooves: str,
@@ -50,8 +52,8 @@ def render_hours(
         The paths of the audio files.
 
     Raises:
-        InputError: if there is no such kit or groove, a split is asked of the generator, an argument is
-            out of range, or the folder holds stems already.
+        InputError: if there is no such kit or groove, a split or excerpts are asked of the generator, an
+            argument is out of range, or the folder holds stems already.
     """
     if not 0 < hours < math.inf:
         raise InputError("render", "hours", f"{hours} is not more than 0")
@@ -63,8 +65,10 @@ def render_hours(
         raise InputError("render", "workers", f"{workers} is less than 1")
     if (out / "audio").exists():
         raise InputError(out, "out", "already holds stems, which would mix with the new ones")
-    if grooves == "generator" and split is not None:
-        raise InputError("render", "split", f"{split!r}: the generator has no splits")
+    if grooves == "generator":
+        for field, value in (("split", split), ("excerpt_seconds", excerpt_seconds)):
+            if value is not None:
+                raise InputError("render", field, f"{value!r}: the generator has no {_LACKS[field]}")
     if grooves == "generator":
         played = _generated(seed)
     elif excerpt_seconds is None:

@@ -96,7 +96,8 @@ def save_weights(
 ) -> None:
     """Write a transcriber as safetensors, its description in the header; in half precision, at half the size.
 
-    What is loaded again is rounded by one part in 2,000, which moves probabilities in the third digit.
+    What is loaded again is rounded by one part in 2,000, which moves probabilities in the third digit. A
+    tensor with values beyond half precision, such as those of a run that diverged, is written as it is.
 
     Args:
         transcriber: F_a.
@@ -109,12 +110,16 @@ def save_weights(
     """
     header = {ENTRY: transcriber.describe(), PICKING_ENTRY: picking, PROVENANCE_ENTRY: provenance}
     tensors = {
-        name: (tensor.half() if tensor.is_floating_point() else tensor).contiguous()
+        name: (tensor.half() if _fits_half(tensor) else tensor).contiguous()
         for name, tensor in transcriber.state_dict().items()
     }
     metadata = {name: json.dumps(value) for name, value in header.items()}
     with replaced_file(weights_path(out)) as temporary:
         temporary.write_bytes(save(tensors, metadata))  # save_file's own files only their owner may read
+
+
+def _fits_half(tensor: torch.Tensor) -> bool:
+    return tensor.is_floating_point() and bool((tensor.abs() <= torch.finfo(torch.half).max).all())
 
 
 def weights_path(out: str | Path) -> Path:
