@@ -230,6 +230,17 @@ def test_a_share_of_the_grooves_is_generated_and_items_stay_pure(tmp_path):
     np.testing.assert_array_equal(crops.draw(7).audio, RenderedCrops(rendering, 3, 0.5).draw(7).audio)
 
 
+def test_a_share_of_the_crops_has_side_sticks_for_snares(tmp_path):
+    write_midi(tmp_path / "a.mid", [Hit(0.1 * n, "SD" if n % 2 else "KD") for n in range(60)])
+    rendering = Rendering(str(tmp_path), "rock_maple", varied=2, side_sticks=0.5)
+    crops = RenderedCrops(rendering, 3, 0.5)
+    heard = [(crop.kit, {hit.component for hit in crop.hits}) for crop in map(crops.draw, range(60))]
+    assert 15 < sum("SD" in drums for _, drums in heard) < 45
+    for kit, drums in heard:
+        wanted = {"KD", "SST"} if "varied" in kit else {"KD"}  # which rock_maple lacks
+        assert drums in ({"KD", "SD"}, wanted)
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -237,6 +248,7 @@ def test_a_share_of_the_grooves_is_generated_and_items_stay_pure(tmp_path):
         ("grooves", {"generator": 0.0}),
         ("mixed", -0.1),
         ("layered", 1.5),
+        ("side_sticks", 2),
         ("varied", -1),
         ("kits", {}),
     ],

@@ -7,7 +7,7 @@ import scipy.signal
 from drummernet import SAMPLE_RATE
 from drummernet.kits import sound
 from drummernet.kits.cymbals import Jingles, Metal, Squares
-from drummernet.kits.drums import Membrane, Snare
+from drummernet.kits.drums import Knock, Membrane, Snare
 from drummernet.kits.procedural import Room
 
 
@@ -74,6 +74,27 @@ def test_metal_lies_above_its_lowest_partial_and_decays() -> None:
     assert np.abs(rising[:16]).max() < 0.2 < np.abs(rising[320:640]).max()
     pinged = Metal(low_hz=1000, decay_seconds=1, ping=4, ping_hz=3000).render(_rng())
     assert _power_between(pinged, 2100, 4300) > 0.8
+
+
+def test_a_body_adds_low_tones_of_its_own_decay() -> None:
+    plain = {"low_hz": 3000.0, "decay_seconds": 0.1}
+    hat = Metal(**plain, body=0.3, body_hz=500, body_decay_seconds=0.5).render(_rng())
+    body = hat - Metal(**plain).render(_rng())
+    assert np.abs(body).max() == pytest.approx(0.3)
+    assert _power_between(body, 340, 720) > 0.98
+    assert 0.3 < _decay_seconds(body, 340, 720) < 0.7
+
+
+def test_a_knock_has_its_modes_and_click() -> None:
+    still = {"frequency_hz": 400.0, "modes": 6, "octaves": 2.0, "decay_seconds": 0.3}
+    modes = Knock(**still, damping=0, click=0).render(_rng())
+    assert _power_between(modes, 380, 1700) > 0.99
+    assert _decay_seconds(modes, 300, 1800) == pytest.approx(0.3, rel=0.1)
+    damped = Knock(**still, damping=1.5, click=0).render(_rng())
+    assert _power_between(damped, 380, 500) > _power_between(modes, 380, 500)
+    click = Knock(**still, damping=0, click=0.5, click_hz=4000, click_seconds=0.01).render(_rng()) - modes
+    assert np.abs(click).max() == pytest.approx(0.5)
+    assert _power_between(click, 1500, 8000) > 0.8
 
 
 def test_surge_is_the_louder_beginning() -> None:

@@ -13,6 +13,7 @@ from drummernet.kits.fields import ranged
 from drummernet.kits.sound import (
     NOISE_HZ,
     SECONDS,
+    TOP_HZ,
     VOICE_SAMPLES,
     damped_sinusoids,
     decay,
@@ -21,9 +22,6 @@ from drummernet.kits.sound import (
     noise,
     unit_peak,
 )
-
-_TOP_HZ = 7900.0
-"""Partials stay below this, so none is folded at 8 kHz."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +42,9 @@ class Cymbal(ABC):
         ping: Level of a few tones that stand out, relative to the wash.
         ping_hz: Where these tones lie, within half an octave to each side.
         ping_decay_seconds: Decay of the tones.
+        body: Level of a few low tones, the modes in which the whole plate sways, relative to the wash.
+        body_hz: Where they lie, within half an octave to each side.
+        body_decay_seconds: Their decay.
     """
 
     low_hz: float = ranged(200, 6500)
@@ -59,6 +60,9 @@ class Cymbal(ABC):
     ping: float = ranged(0, 8, 0)
     ping_hz: float = ranged(800, 5500, 3500)
     ping_decay_seconds: float = ranged(0.05, 4, 0.6)
+    body: float = ranged(0, 4, 0)
+    body_hz: float = ranged(100, 1500, 500)
+    body_decay_seconds: float = ranged(0.02, 4, 0.3)
 
     def render(self, rng: np.random.Generator) -> np.ndarray:
         """Return (VOICE_SAMPLES,); ``rng`` draws partials, phases and noises."""
@@ -72,7 +76,9 @@ class Cymbal(ABC):
         if self.bloom_seconds > 0:
             wash = wash * -np.expm1(-SECONDS / self.bloom_seconds)
         wood = noise(rng, high_pass(NOISE_HZ, self.low_hz / 4)) * decay(self.stick_seconds)
-        return unit_peak(wash) + self.stick * unit_peak(wood) + self.ping * self._ping(rng)
+        struck = unit_peak(wash) + self.stick * unit_peak(wood)
+        struck += self.ping * _tones(self.ping_hz, self.ping_decay_seconds, rng)
+        return struck + self.body * _tones(self.body_hz, self.body_decay_seconds, rng)
 
     def _slope(self, frequencies_hz: np.ndarray) -> np.ndarray:
         return 10 ** (self.slope_db_per_octave / 20 * np.log2(np.maximum(frequencies_hz, 100.0) / 4000))
@@ -80,13 +86,6 @@ class Cymbal(ABC):
     @abstractmethod
     def _spectrum(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Draw the partials' frequencies, below 7.9 kHz, and amplitudes, each (P,)."""
-
-    def _ping(self, rng: np.random.Generator) -> np.ndarray:
-        count = 5
-        frequencies = np.minimum(self.ping_hz * 2 ** rng.uniform(-0.5, 0.5, count), _TOP_HZ)
-        decays = self.ping_decay_seconds * rng.uniform(0.6, 1.4, count)
-        phases = rng.uniform(0, 2 * np.pi, count)
-        return unit_peak(damped_sinusoids(frequencies, decays, rng.uniform(0.4, 1, count), phases))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +100,7 @@ class Metal(Cymbal):
 
     def _spectrum(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         places = (np.arange(self.partials) + rng.uniform(0, 1, self.partials)) / self.partials
-        frequencies = self.low_hz + (_TOP_HZ - self.low_hz) * places
+        frequencies = self.low_hz + (TOP_HZ - self.low_hz) * places
         return frequencies, rng.rayleigh(1, self.partials) * self._slope(frequencies)
 
 
@@ -117,11 +116,20 @@ class Squares(Cymbal):
 
     def _spectrum(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         roots = self.root_hz * 2 ** (2 * (np.arange(6) + rng.uniform(-0.4, 0.4, 6) * (np.arange(6) > 0)) / 6)
-        odd = np.arange(1, _TOP_HZ / self.root_hz, 2)
+        odd = np.arange(1, TOP_HZ / self.root_hz, 2)
         frequencies = np.outer(roots, odd).ravel()
         amplitudes = np.tile(1 / odd, roots.size) * high_pass(frequencies, self.low_hz)
-        heard = frequencies < _TOP_HZ
+        heard = frequencies < TOP_HZ
         return frequencies[heard], (amplitudes * self._slope(frequencies))[heard]
+
+
+def _tones(around_hz: float, decay_seconds: float, rng: np.random.Generator) -> np.ndarray:
+    """Return five tones within half an octave of ``around_hz`` and about as long as ``decay_seconds``."""
+    count = 5
+    frequencies = np.minimum(around_hz * 2 ** rng.uniform(-0.5, 0.5, count), TOP_HZ)
+    decays = decay_seconds * rng.uniform(0.6, 1.4, count)
+    phases = rng.uniform(0, 2 * np.pi, count)
+    return unit_peak(damped_sinusoids(frequencies, decays, rng.uniform(0.4, 1, count), phases))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +156,7 @@ class Jingles:
         for index in range(self.jingles):
             late = index / self.jingles
             start = np.searchsorted(SECONDS, self.rattle_seconds * late * rng.uniform(0.8, 1.0))
-            frequencies = rng.uniform(self.low_hz, _TOP_HZ, 6)
+            frequencies = rng.uniform(self.low_hz, TOP_HZ, 6)
             decays = self.decay_seconds * rng.uniform(0.5, 1.5, 6)
             amplitudes = rng.rayleigh(np.exp(-3 * late), 6)
             burst = damped_sinusoids(frequencies, decays, amplitudes, rng.uniform(0, 2 * np.pi, 6))

@@ -1,4 +1,4 @@
-"""Voices with a skin: kick drums, toms, snare drums.
+"""Voices with a skin: kick drums, toms, snare drums; and the knock of a stick on a rim.
 
 Layers of a voice are brought to a peak of 1 before they are mixed, so a level is the peak of its layer
 relative to that of the voice's main one. Decays are times to -60 dB. Ranges stand in the fields.
@@ -9,7 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from drummernet.kits.fields import ranged
-from drummernet.kits.sound import NOISE_HZ, SECONDS, band, decay, high_pass, noise, unit_peak
+from drummernet.kits.sound import (
+    NOISE_HZ,
+    SECONDS,
+    TOP_HZ,
+    band,
+    damped_sinusoids,
+    decay,
+    high_pass,
+    noise,
+    unit_peak,
+)
 
 _MEMBRANE_RATIOS = np.array([1.0, 1.594, 2.136, 2.296, 2.653, 2.918, 3.156, 3.501])
 """Modes of an ideal circular membrane, relative to the lowest: zeros of Bessel functions over 2.405."""
@@ -82,3 +92,38 @@ class Snare(Membrane):
         snap = noise(rng, high_pass(NOISE_HZ, 2000)) * decay(0.02)
         rattling = unit_peak(wires * decay(self.wires_decay_seconds))
         return struck + self.wires * rattling + self.snap * unit_peak(snap)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Knock:
+    """A side stick: a stick that lies on the skin strikes the rim, and wood, hoop and shell answer.
+
+    Attributes:
+        frequency_hz: The lowest mode.
+        modes: How many modes there are.
+        octaves: Over how much the others are strewn above the lowest, below 7.9 kHz.
+        decay_seconds: Decay of the lowest mode.
+        damping: How much faster higher modes decay: by (f / frequency_hz)^damping.
+        click: Level of the sticks' click relative to the modes.
+        click_hz: Where the click's spectrum is centred; it is two octaves wide.
+        click_seconds: Decay of the click.
+    """
+
+    frequency_hz: float = ranged(100, 3000)
+    modes: int = ranged(2, 16, 5)
+    octaves: float = ranged(0.5, 5, 3)
+    decay_seconds: float = ranged(0.02, 1)
+    damping: float = ranged(0, 2, 0.3)
+    click: float = ranged(0, 4, 0.5)
+    click_hz: float = ranged(200, 7000, 3000)
+    click_seconds: float = ranged(0.003, 0.1, 0.015)
+
+    def render(self, rng: np.random.Generator) -> np.ndarray:
+        """Return (VOICE_SAMPLES,); ``rng`` strews the modes and draws the click."""
+        above = np.concatenate([[0.0], rng.uniform(0, self.octaves, self.modes - 1)])
+        frequencies = np.minimum(self.frequency_hz * 2**above, TOP_HZ)
+        decays = self.decay_seconds * (frequencies / self.frequency_hz) ** -self.damping
+        phases = rng.uniform(0, 2 * np.pi, self.modes)
+        modes = damped_sinusoids(frequencies, decays, rng.rayleigh(1, self.modes), phases)
+        click = noise(rng, band(NOISE_HZ, self.click_hz, 2)) * decay(self.click_seconds)
+        return unit_peak(modes) + self.click * unit_peak(click)

@@ -11,14 +11,15 @@ from drummernet import SAMPLE_RATE
 from drummernet.components import WIDER_COMPONENTS
 from drummernet.errors import InputError
 from drummernet.kits.cymbals import Jingles, Metal, Squares
-from drummernet.kits.drums import Membrane, Snare
+from drummernet.kits.drums import Knock, Membrane, Snare
 from drummernet.kits.fields import check_choice, check_keys, check_mapping, parse, ranged
 from drummernet.kits.kit import Sounds, single
 from drummernet.kits.sound import LN_60_DB, SECONDS, VOICE_SAMPLES, bins_hz, low_pass, saturate, tilt
 
-VOICES: dict[str, type[Membrane | Metal | Squares | Jingles]] = {
+VOICES: dict[str, type[Membrane | Knock | Metal | Squares | Jingles]] = {
     "membrane": Membrane,
     "snare": Snare,
+    "knock": Knock,
     "metal": Metal,
     "squares": Squares,
     "jingles": Jingles,

@@ -16,6 +16,9 @@ SECONDS = np.arange(VOICE_SAMPLES) / SAMPLE_RATE
 LN_60_DB = float(np.log(1000.0))
 """Every decay is the time in which an amplitude falls by 60 dB: exp(-LN_60_DB · t / decay)."""
 
+TOP_HZ = 7900.0
+"""Partials stay below this, so none is folded at 8 kHz."""
+
 _BLOCK = 160
 _OVERSAMPLING = 4
 _PADDED_SAMPLES = 18_000

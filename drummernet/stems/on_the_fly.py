@@ -65,6 +65,8 @@ class Rendering:
         mixed: The share of crops on a kit that was put together: each component is drawn from all kits.
         layered: The share of drums that sound together with another kit's, so that there are drums between
             those of the kits.
+        side_sticks: The share of crops whose snares are played as side sticks, which grooves have few of; a
+            kit without one is silent there.
 
     Raises:
         InputError: if a share is no share, or a number is negative.
@@ -77,9 +79,11 @@ class Rendering:
     augmentation: Augmentation | None = None
     mixed: float = 0.0
     layered: float = 0.0
+    side_sticks: float = 0.0
 
     def __post_init__(self) -> None:
-        for field, share in (("mixed", self.mixed), ("layered", self.layered)):
+        for field in ("mixed", "layered", "side_sticks"):
+            share = getattr(self, field)
             if not 0 <= share <= 1:
                 raise InputError("rendering", field, f"{share} is not in [0, 1]")
         if self.varied < 0:
@@ -163,6 +167,8 @@ class RenderedCrops(Dataset[dict[str, Any]]):
         rng = np.random.default_rng((self._seed, n))
         for _ in range(_MOST_DRAWS):
             groove, lead_samples = self._draw_groove(rng)
+            if self._rendering.side_sticks and rng.random() < self._rendering.side_sticks:
+                groove = _with_side_sticks(groove)
             kit = self._kits.draw(rng)
             hits = _hits_from(groove, kit, lead_samples)
             if hits:
@@ -204,6 +210,12 @@ class _Source:
             return None
         at_seconds = rng.uniform(0, self._ends_seconds[-1])
         return self._grooves[int(np.searchsorted(self._ends_seconds, at_seconds, side="right"))]
+
+
+def _with_side_sticks(groove: Groove) -> Groove:
+    """Return a groove whose snares are side sticks."""
+    hits = (replace(hit, component="SST") if hit.component == "SD" else hit for hit in groove.hits)
+    return replace(groove, hits=tuple(hits))
 
 
 def _hits_from(groove: Groove, kit: Kit, start_sample: int) -> list[Hit]:
