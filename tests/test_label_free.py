@@ -10,7 +10,9 @@ import torch
 from scipy.stats import t as student
 from training_runs import render_three_stems
 
+from drummernet import SAMPLE_RATE
 from drummernet.hits import read_midi
+from drummernet.kits.kit import Kit, single
 from drummernet.training.composition import Composed, Consistency
 from drummernet.training.objectives import Cycle, Reconstruction
 from drummernet.training.recipe import build_callbacks, build_data, build_model, read_recipe
@@ -49,7 +51,7 @@ trainer:
 def script(monkeypatch):
     """Import a module of the experiment as its script does, not that of another one."""
     monkeypatch.syspath_prepend(str(FOLDER))
-    for name in ("run", "report", "rows"):
+    for name in ("run", "report", "rows", "pretrain", "one_shots"):
         monkeypatch.delitem(importlib.sys.modules, name, raising=False)
     return importlib.import_module
 
@@ -235,3 +237,16 @@ def test_a_teacher_transcribes_once_what_it_is_sure_of(script, tmp_path):
     written[0].unlink()
     assert run.transcribed(tmp_path / "run", stems) == folder
     assert not written[0].exists()
+
+
+def test_one_shots_are_measured(script):
+    seconds = np.arange(SAMPLE_RATE) / SAMPLE_RATE
+
+    def hat(tone_hz, decay_seconds):
+        sound = np.sin(2 * np.pi * tone_hz * seconds) * 1000 ** (-seconds / decay_seconds)
+        return Kit("kit", "family", "test", "MIT", "", single({"CHH": sound}), {"CHH": -16.0})
+
+    measured = script("one_shots").measured
+    assert measured([hat(500.0, 0.3)], "CHH") == "100 to 100 ms, 100 to 100 %"
+    assert measured([hat(500.0, 0.3), hat(5000.0, 0.9)], "CHH") == "150 to 250 ms, 25 to 75 %"
+    assert measured([], "CHH") == "none"
