@@ -11,6 +11,7 @@ from drummernet.kits.manifest import kit_names, load_kit, read_manifest
 from drummernet.kits.measures import centroid_hz, decay_seconds, share_below
 from drummernet.kits.procedural import VOICES
 from drummernet.kits.variation import varied_kits
+from drummernet.resources import resource_folder
 from drummernet.stems.on_the_fly import Rendering
 
 NAMES = ["rock_maple", "jazz_trio", "electronic_analogue"]
@@ -93,6 +94,22 @@ def test_every_parameter_is_in_its_range_and_near_its_two_ends(monkeypatch):
 
 def load_kit_sounds(where):
     return load_kit(where).sounds
+
+
+def test_a_snare_without_wires_is_varied_too(tmp_path):
+    text = (resource_folder("drum_kits") / "rock_maple.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "own.yaml"
+    path.write_text(
+        "\n".join(
+            "    SD: {type: membrane, frequency_hz: 190, decay_seconds: 0.3}"
+            if line.startswith("    SD:")
+            else line
+            for line in text.replace("name: rock_maple", "name: own").splitlines()
+        ),
+        encoding="utf-8",
+    )
+    (kit,) = varied_kits([str(path)], 1, seed=0)
+    assert centroid_hz(kit.one_shots["SD"]) < 600
 
 
 def test_only_procedural_kits_can_be_varied(tmp_path):

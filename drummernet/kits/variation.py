@@ -1,4 +1,4 @@
-"""Procedural kits without end: between two kits of a kind, and a little beyond.
+"""Procedural kits without end: between two kits of a kind, and beyond, towards recorded ones.
 
 A model that hears thirty kits learns these thirty; one that hears hundreds must learn what they have in
 common (domain randomisation: Tobin et al., IROS 2017).
@@ -59,7 +59,8 @@ _SIDE_STICK_RANGES = {
 def varied_kits(kits: Sequence[str], count: int, seed: int) -> list[Kit]:
     """Make kits from procedural ones: every parameter lies between those of two of them, or near.
 
-    Kit n depends on the kits, n and the seed alone.
+    Some then go beyond these kits, towards recorded ones: ``FACTORS``, low modes of hats and cymbals, side
+    sticks. Kit n depends on the kits, n and the seed alone.
 
     Args:
         kits: Names or paths of manifests; those that are not procedural are left out.
@@ -131,7 +132,8 @@ def _widened(
     """Carry a voice beyond what the packaged kits have, towards what recorded ones have."""
     wider = dict(parameters)
     for name, factors in FACTORS.get(component, {}).items():
-        wider[name] *= drawn(factors, rng)
+        if name in wider:  # a snare may be a voice without wires
+            wider[name] *= drawn(factors, rng)
     if issubclass(VOICES[kind], Cymbal) and rng.random() < _BODY_SHARE:
         wider |= {name: drawn(bounds, rng) for name, bounds in _BODY_RANGES.items()}
         wider["body_decay_seconds"] = wider["decay_seconds"] * drawn(_BODY_DECAYS, rng)

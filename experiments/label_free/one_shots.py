@@ -7,7 +7,7 @@ python experiments/label_free/one_shots.py
 from collections.abc import Sequence
 
 import numpy as np
-from pretrain import STEM_KITS, VALIDATION_KITS
+from pretrain import SAMPLED_KITS, VALIDATION_KITS
 
 from drummernet.kits.bank import resolve_kits
 from drummernet.kits.kit import Kit
@@ -26,8 +26,8 @@ def main() -> None:
     sources: dict[str, Sequence[Kit]] = {
         "procedural, packaged": [load_kit(name) for name in procedural],
         "varied": varied_kits(procedural, VARIED, SEED),
-        "sampled, trained on": [load_kit(name) for name in resolve_kits(STEM_KITS[1:])],
-        "sampled, held out": [load_kit(name) for name in resolve_kits(VALIDATION_KITS)],
+        "recorded, trained on": [load_kit(name) for name in resolve_kits(SAMPLED_KITS)],
+        "recorded, held out": [load_kit(name) for name in resolve_kits(VALIDATION_KITS)],
     }
     print(f"| drum | {' | '.join(sources)} |\n|---|{'---|' * len(sources)}")
     for component in COMPONENTS:
