@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 import drummernet
 from drummernet.audio import write_audio
@@ -30,6 +31,11 @@ def test_they_are_small_and_tell_what_they_learned_from():
     provenance = load_provenance(WEIGHTS)
     assert provenance["objective"] == "Cycle"
     assert provenance["selected_on"] == ["folder:runs/pretrained/validation"]  # rendered stems
+    recipe = yaml.safe_load(named_resource("configs", "pretrained", ".yaml").read_text(encoding="utf-8"))
+    rendering = recipe["data"]["rendering"]
+    for field in ("varied", "mixed", "layered", "side_sticks"):
+        assert provenance[field] == rendering[field], field
+    assert provenance["stem_kits"] == ",".join(rendering["kits"]).split(",")
     kits = resolve_kits(provenance["stem_kits"])
     assert {read_manifest(kit).licence for kit in kits} <= FREE
     card = (WEIGHTS.parent / "README.md").read_text(encoding="utf-8")

@@ -206,6 +206,7 @@ class StemDataModule(pl.LightningDataModule):
             "augmented": rendering.augmentation is not None,
             "mixed": rendering.mixed,
             "layered": rendering.layered,
+            "side_sticks": rendering.side_sticks,
         }
 
     def state_dict(self) -> dict[str, Any]:
