@@ -84,10 +84,15 @@ def test_every_parameter_is_in_its_range_and_near_its_two_ends(monkeypatch):
                     continue
                 values = [end.get(name, fields[name].default) for end in ends]
                 least, most = variation.FACTORS.get(component, {}).get(name, (1.0, 1.0))
-                if not name.startswith("body"):
+                if name in ("body", "body_hz"):
+                    low, high = variation.BODY_RANGES[name]
+                    assert low <= value <= high or voice["body"] == 0
+                elif name != "body_decay_seconds":
                     low, high = least * min(values) - 1e-9, most * max(values) + 1e-9
                     assert low <= value <= high or fields[name].type is int
                 assert fields[name].metadata["low"] <= value <= fields[name].metadata["high"]
+    hats = [source["voices"]["CHH"]["body"] > 0 for source in seen]
+    assert 20 < sum(hats) < 40  # four of five
     rooms = {round(source["room"]["wet"], 6) for source in seen if "room" in source}
     assert len(rooms) > 5
 

@@ -37,7 +37,7 @@ FACTORS: dict[str, dict[str, tuple[float, float]]] = {
 than recorded ones, higher toms, and snares with more wires."""
 
 _BODY_SHARE = 0.8
-_BODY_RANGES = {"body": (0.1, 1.5), "body_hz": (250.0, 1100.0)}
+BODY_RANGES = {"body": (0.1, 1.5), "body_hz": (250.0, 1100.0)}
 _BODY_DECAYS = (0.3, 1.5)
 """How often hats and cymbals have low modes, which recorded ones have and the packaged kits lack; level and
 place; and their decay in parts of the wash's."""
@@ -135,7 +135,7 @@ def _widened(
         if name in wider:  # a snare may be a voice without wires
             wider[name] *= drawn(factors, rng)
     if issubclass(VOICES[kind], Cymbal) and rng.random() < _BODY_SHARE:
-        wider |= {name: drawn(bounds, rng) for name, bounds in _BODY_RANGES.items()}
+        wider |= {name: drawn(bounds, rng) for name, bounds in BODY_RANGES.items()}
         wider["body_decay_seconds"] = wider["decay_seconds"] * drawn(_BODY_DECAYS, rng)
     return _within(VOICES[kind], wider)
 
