@@ -24,7 +24,7 @@ from drummernet.transcriber.log_frequency import (
     log_filterbank,
 )
 from drummernet.transcriber.part import build
-from drummernet.transcription.files import KEPT_SAMPLES, activations_of_audio
+from drummernet.transcription.files import activations_of_audio
 
 NETWORKS = {
     "rnn": lambda: {"layers": RecurrentLayers("gru", 2, 5)},
@@ -209,7 +209,7 @@ class BeatEcho(Transcriber):
 
 @pytest.mark.parametrize("window_batch", [1, 3])
 def test_beats_of_a_whole_recording_are_heard_where_they_are(window_batch):
-    audio = np.full(3 * KEPT_SAMPLES + 999, 0.5, np.float32)
+    audio = np.full(3 * 98_304 + 999, 0.5, np.float32)
     beats = [Beat(0.37 * n, n % 4 + 1) for n in range(55)]
     told = activations_of_audio(BeatEcho(), audio, window_batch, beats).values
     at = [round(beat.seconds * SAMPLE_RATE / HOP_SAMPLES) for beat in beats]

@@ -15,10 +15,8 @@ from drummernet import SAMPLE_RATE
 from drummernet.audio import write_audio
 from drummernet.errors import InputError
 from drummernet.hits import Hit, read_json, read_midi, read_tsv
-from drummernet.transcriber.contract import Activations, Transcriber
+from drummernet.transcriber.contract import Activations, Transcriber, Windows
 from drummernet.transcription.files import (
-    KEPT_SAMPLES,
-    WINDOW_SAMPLES,
     Transcription,
     activations_of_audio,
     transcribe_file,
@@ -26,6 +24,9 @@ from drummernet.transcription.files import (
 from drummernet.transcription.folders import plan_jobs, transcribe_many
 from drummernet.transcription.picking import Picker
 from drummernet.transcription.writers import write_transcription
+
+WINDOW_SAMPLES, CONTEXT, _ = Windows()
+KEPT_SAMPLES = WINDOW_SAMPLES - 2 * CONTEXT
 
 
 class Loudness(Transcriber):
@@ -52,9 +53,6 @@ class Loudness(Transcriber):
         heard = audio[:, self.crop_samples : audio.shape[1] - self.crop_samples]
         both = torch.stack((heard, -heard), 1).clamp(min=0)
         return Activations(F.max_pool1d(both, self.hop_samples), self.hop_samples, self.crop_samples)
-
-
-CONTEXT = 16_384
 
 
 def moving_mean(audio: torch.Tensor) -> torch.Tensor:
@@ -121,6 +119,52 @@ def test_every_step_has_its_context():
     audio = noise(2 * KEPT_SAMPLES + 777)
     whole = moving_mean(torch.from_numpy(audio / np.abs(audio).max()))
     np.testing.assert_allclose(activations_of_audio(MovingMean(1), audio).values[1], whole, atol=1e-6)
+
+
+class Within(Transcriber):
+    """Like :class:`Loudness`, in windows that lie within the recording."""
+
+    components = ("KD", "SD")
+    windows = Windows(4_096, 512, beyond=False)
+
+    def __init__(self, hop_samples: int) -> None:
+        super().__init__()
+        self.hop_samples = hop_samples
+        self.heard: list[torch.Tensor] = []
+
+    def forward(self, audio: torch.Tensor) -> Activations:
+        self.heard.extend(audio)
+        both = torch.stack((audio, -audio), 1).clamp(min=0)
+        return Activations(F.max_pool1d(both, self.hop_samples), self.hop_samples)
+
+
+@pytest.mark.parametrize("window_batch", [1, 3, 50])
+@pytest.mark.parametrize("samples", [1, 100, 4_095, 4_096, 4_097, 7_168, 30_000])
+def test_windows_within_a_recording_hear_all_of_it_and_nothing_else(samples, window_batch):
+    audio = noise(samples)
+    transcriber = Within(16)
+    values = activations_of_audio(transcriber, audio, window_batch).values
+    np.testing.assert_allclose(values, loudness_of(audio, 16), atol=1e-6)
+    assert {len(window) for window in transcriber.heard} == {min(4_096, -(-samples // 16) * 16)}
+    invented = [np.count_nonzero(window.numpy() == 0) for window in transcriber.heard]
+    assert not any(invented[:-1])
+    assert invented[-1] == -samples % 16
+
+
+class WithinMean(Within):
+    """Hears at every sample the mean magnitude of its context, as long as that is in the recording."""
+
+    def forward(self, audio: torch.Tensor) -> Activations:
+        sums = F.pad(audio.double().abs(), (513, 512)).cumsum(-1)
+        counts = F.pad(torch.ones(audio.shape[1]).double(), (513, 512)).cumsum(-1)
+        means = [values[..., 1_025:] - values[..., :-1_025] for values in (sums, counts)]
+        return Activations((means[0] / means[1]).float()[:, None].repeat(1, 2, 1), 1)
+
+
+def test_every_step_within_a_recording_has_the_context_that_there_is():
+    audio = noise(20_000)
+    whole = WithinMean(1)(torch.from_numpy(audio / np.abs(audio).max())[None]).values[0]
+    np.testing.assert_allclose(activations_of_audio(WithinMean(1), audio).values, whole, atol=1e-6)
 
 
 def test_hits_at_the_borders_of_windows_are_found_once_and_in_place(tmp_path):
@@ -299,7 +343,7 @@ from pathlib import Path
 import numpy as np, soundfile, torch
 from torch.nn import functional as F
 from drummernet.components import COMPONENTS
-from drummernet.transcriber.contract import Activations, Transcriber
+from drummernet.transcriber.contract import Activations, Transcriber, Windows
 from drummernet.transcription.files import transcribe_file
 from drummernet.transcription.writers import write_transcription
 

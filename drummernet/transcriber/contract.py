@@ -40,6 +40,21 @@ class Activations(NamedTuple):
         return self.values if self.velocities is None else self.values * self.velocities.square()
 
 
+class Windows(NamedTuple):
+    """How a recording is cut up for a transcriber.
+
+    Attributes:
+        samples: Length of a window.
+        context_samples: What is heard at either side of a window and not kept.
+        beyond: Whether the first and the last window reach beyond the recording, into zeros; else they lie
+            within it, and what is heard at its ends is kept.
+    """
+
+    samples: int = 131_072
+    context_samples: int = 16_384
+    beyond: bool = True
+
+
 class Transcriber(Part):
     """A network from audio (B, N), float32 mono at 16 kHz, to :class:`Activations`.
 
@@ -47,11 +62,13 @@ class Transcriber(Part):
         components: The K component names, in the order of the axis K.
         hop_samples: Samples between activation steps.
         hears_beats: Whether ``forward`` takes beats (B, 2, T), too: 1 in the steps of beats and of downbeats.
+        windows: In what it hears recordings of any length.
     """
 
     components: tuple[str, ...]
     hop_samples: int
     hears_beats: bool = False
+    windows: Windows = Windows()
 
     def forward(self, audio: torch.Tensor) -> Activations:
         """Transcribe audio (B, N)."""

@@ -2,8 +2,9 @@
 
 F_a is defined on windows of 8.192 s that start every 6.144 s, the first 1.024 s before the file. Of each
 window the middle 6.144 s are kept, so that every step has at least 1.024 s of context on either side;
-beyond the file there are zeros. What memory holds for a file of any length is its samples (4 bytes at
-16 kHz: 38 MB for ten minutes, 230 MB for an hour), its activations, and one batch of windows.
+beyond the file there are zeros. Other transcribers may have other windows. What memory holds for a file of
+any length is its samples (4 bytes at 16 kHz: 38 MB for ten minutes, 230 MB for an hour), its activations, and
+one batch of windows.
 """
 
 from collections.abc import Sequence
@@ -19,14 +20,8 @@ from drummernet.audio import read_audio
 from drummernet.errors import InputError
 from drummernet.hits import Hit
 from drummernet.score import Beat
-from drummernet.transcriber.contract import Activations, Transcriber, beat_steps
+from drummernet.transcriber.contract import Activations, Transcriber, Windows, beat_steps
 from drummernet.transcription.picking import DEFAULT_PICKER, Picker, component_hits
-
-WINDOW_SAMPLES = 131_072
-KEPT_SAMPLES = 98_304
-CONTEXT_SAMPLES = (WINDOW_SAMPLES - KEPT_SAMPLES) // 2
-"""These are multiples of 1,024 samples, so that every window's gate blocks are the same; for a hop that does
-not divide them, whole steps are counted, fewer by less than one."""
 
 WINDOW_BATCH = 16
 """Windows per forward pass: the recurrent layers pay per step whatever the number of windows."""
@@ -132,23 +127,25 @@ def activations_of_audio(
     if peak <= SILENCE_PEAK:
         return Heard(np.zeros(shape, np.float32))
     whole: dict[str, np.ndarray] = {}
-    kept_samples = _whole_steps(KEPT_SAMPLES, hop)
+    samples, cuts = _cut(transcriber.windows, shape[1], hop)
     device = next(transcriber.parameters(), torch.empty(0)).device
-    windows = -(-len(audio) // kept_samples)
     was_training = transcriber.training
     transcriber.eval()
     try:
         with torch.inference_mode():
-            for first in range(0, windows, window_batch):
-                count = min(window_batch, windows - first)
-                inputs = [_windows(audio, first, count, peak, hop)]
+            for first in range(0, len(cuts), window_batch):
+                batch = cuts[first : first + window_batch]
+                inputs = [_windows(audio, batch, samples, peak, hop)]
                 if transcriber.hears_beats:
-                    inputs.append(_beat_windows(beats, first, count, hop))
-                heard = transcriber(*(batch.to(device) for batch in inputs))
-                for name, kept in _kept_steps(heard, type(transcriber).__name__).items():
+                    steps = -(-samples // hop)
+                    inputs.append(torch.stack([beat_steps(beats, steps, hop, cut.start) for cut in batch]))
+                heard = transcriber(*(tensor.to(device) for tensor in inputs))
+                _check_cover(heard, batch, samples, type(transcriber).__name__)
+                for name, told in _told(heard).items():
                     array = whole.setdefault(name, np.zeros(shape, np.float32))
-                    steps = array[:, first * kept_samples // hop :][:, : kept.shape[-1]]
-                    steps[:] = kept[:, : steps.shape[-1]].cpu().numpy()
+                    for cut, window in zip(batch, told.cpu().numpy(), strict=True):
+                        before = cut.start + heard.start_sample // hop
+                        array[:, cut.first : cut.end] = window[:, cut.first - before : cut.end - before]
     finally:
         transcriber.train(was_training)
     values = whole["values"]
@@ -157,46 +154,62 @@ def activations_of_audio(
     return Heard(**{**whole, "values": np.rint(values * ROUNDING, out=values) / ROUNDING})
 
 
-def _whole_steps(samples: int, hop_samples: int) -> int:
-    return samples // hop_samples * hop_samples
+class _Cut(NamedTuple):
+    """A window of a recording, in steps: where it starts, and of which steps it is kept."""
+
+    start: int
+    first: int
+    end: int
 
 
-def _windows(audio: np.ndarray, first: int, count: int, peak: float, hop: int) -> torch.Tensor:
-    """Return ``count`` windows from the ``first`` on, over the peak: (B, WINDOW_SAMPLES), zeros outside.
+def _cut(windows: Windows, steps: int, hop: int) -> tuple[int, list[_Cut]]:
+    """Return the length of the windows of a recording in samples, and the windows: each step is in one."""
+    context = windows.context_samples // hop
+    stride = (windows.samples - 2 * windows.context_samples) // hop
+    if windows.beyond:
+        samples, starts = windows.samples, list(range(-context, steps - context, stride))
+    else:
+        length = min(windows.samples // hop, steps)
+        samples, starts = length * hop, [*range(0, steps - length, stride), steps - length]
+    firsts = [0, *(start + context for start in starts[1:])]
+    return samples, list(map(_Cut, starts, firsts, [*firsts[1:], steps]))
 
-    They are views of one stretch of it: a transcriber may see that they overlap.
+
+def _windows(audio: np.ndarray, cuts: Sequence[_Cut], samples: int, peak: float, hop: int) -> torch.Tensor:
+    """Return windows over the peak, (B, samples), zeros outside.
+
+    Those that start at equal distances are views of one stretch: a transcriber may see that they overlap.
     """
-    kept, context = _whole_steps(KEPT_SAMPLES, hop), _whole_steps(CONTEXT_SAMPLES, hop)
-    stretch = np.zeros((count - 1) * kept + WINDOW_SAMPLES, np.float32)
-    start = first * kept - context
-    piece = audio[max(start, 0) : start + len(stretch)]
-    stretch[max(-start, 0) :][: len(piece)] = piece
+    starts = [cut.start * hop for cut in cuts]
+    stretch = np.zeros(starts[-1] - starts[0] + samples, np.float32)
+    piece = audio[max(starts[0], 0) : starts[0] + len(stretch)]
+    stretch[max(-starts[0], 0) :][: len(piece)] = piece
     stretch /= peak
-    return torch.from_numpy(stretch).unfold(0, WINDOW_SAMPLES, kept)
+    whole = torch.from_numpy(stretch)
+    strides = set(np.diff(starts).tolist()) or {samples}
+    if len(strides) == 1:
+        return whole.unfold(0, samples, strides.pop())
+    return torch.stack([whole[start - starts[0] :][:samples] for start in starts])
 
 
-def _beat_windows(beats: Sequence[Beat], first: int, count: int, hop: int) -> torch.Tensor:
-    """Return the beats of the same windows, (B, 2, T)."""
-    kept, context = _whole_steps(KEPT_SAMPLES, hop), _whole_steps(CONTEXT_SAMPLES, hop)
-    steps = -(-WINDOW_SAMPLES // hop)
-    start = (first * kept - context) // hop
-    stretch = beat_steps(beats, (count - 1) * kept // hop + steps, hop, start)
-    return stretch.unfold(1, steps, kept // hop).transpose(0, 1)
-
-
-def _kept_steps(activations: Activations, name: str) -> dict[str, torch.Tensor]:
-    """Return what is kept of a batch of windows, one after the other, each (K, B · KEPT_SAMPLES / hop)."""
-    values, hop, start = activations.values, activations.hop_samples, activations.start_sample
+def _check_cover(activations: Activations, cuts: Sequence[_Cut], samples: int, name: str) -> None:
+    """Check that activations cover what is kept of each window."""
+    hop, start = activations.hop_samples, activations.start_sample
     if start % hop:
         raise InputError(name, "start_sample", f"{start} is no multiple of the hop, {hop}")
-    first = (_whole_steps(CONTEXT_SAMPLES, hop) - start) // hop
-    end = first + KEPT_SAMPLES // hop
-    if first < 0 or end > values.shape[-1]:
-        covered = f"samples {start} to {start + values.shape[-1] * hop} of {WINDOW_SAMPLES}"
-        raise InputError(name, "activations", f"cover {covered}, too few to keep the middle {KEPT_SAMPLES}")
-    told = {"values": values, "velocities": activations.velocities, "offsets": activations.offsets}
-    return {
-        key: tensor[..., first:end].transpose(0, 1).flatten(1)
-        for key, tensor in told.items()
-        if tensor is not None
+    end = start + activations.values.shape[-1] * hop
+    first_kept = min(cut.first - cut.start for cut in cuts) * hop
+    last_kept = max(cut.end - cut.start for cut in cuts) * hop
+    if first_kept < start or last_kept > end:
+        problem = f"cover samples {start} to {end} of {samples}, too few to keep {first_kept} to {last_kept}"
+        raise InputError(name, "activations", problem)
+
+
+def _told(activations: Activations) -> dict[str, torch.Tensor]:
+    """Return what a transcriber tells of each step, each (B, K, T)."""
+    told = {
+        "values": activations.values,
+        "velocities": activations.velocities,
+        "offsets": activations.offsets,
     }
+    return {name: tensor for name, tensor in told.items() if tensor is not None}
