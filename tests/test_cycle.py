@@ -197,6 +197,18 @@ def test_a_mixed_kit_has_every_component_from_some_kit():
         assert one.one_shots["TMB"][0] == 5.0
 
 
+def test_kits_that_lack_drums_have_them_lent():
+    pools = [KitPool(1.0, KITS[:3]), KitPool(1.0, KITS[3:])]
+    drawn = DrawnKits(pools, 0.0, lent=True)
+    assert shares(drawn) == pytest.approx(shares(DrawnKits(pools, 0.0)), abs=0.04)
+    rng = np.random.default_rng(1)
+    own = {one.name: one.sounds for one in KITS}
+    for one in (drawn.draw(rng) for _ in range(200)):
+        assert set(one.sounds) == set(one.mix_level_db) == {"KD", "SD", "TMB"}
+        assert own[one.name].items() <= one.sounds.items()
+        assert (one.one_shots["SD"][0], one.one_shots["TMB"][0]) == (2.0, 5.0)
+
+
 def test_layered_drums_keep_their_energy_and_lie_between_two_kits():
     kits = [
         Kit(name, name, "stems", "MIT", "", single({"SD": sound, "KD": sound}), {"SD": -6.0, "KD": -6.0})
@@ -241,6 +253,18 @@ def test_a_share_of_the_crops_has_side_sticks_for_snares(tmp_path):
         assert drums in ({"KD", "SD"}, wanted)
 
 
+def test_crops_are_quieter_by_so_much_at_most_and_else_the_same():
+    loud, quiet = (RenderedCrops(Rendering(kits="rock_maple", quieter_db=db), 3, 0.5) for db in (0, 12))
+    below_db = []
+    for n in range(40):
+        gain = quiet[n]["audio"].abs().max().item()
+        np.testing.assert_allclose(quiet[n]["audio"], gain * loud[n]["audio"], atol=1e-6)
+        assert quiet[n]["hits"] == loud[n]["hits"]
+        below_db.append(-20 * np.log10(gain))
+    assert 0 <= min(below_db) < 2
+    assert 10 < max(below_db) <= 12
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -250,6 +274,7 @@ def test_a_share_of_the_crops_has_side_sticks_for_snares(tmp_path):
         ("layered", 1.5),
         ("side_sticks", 2),
         ("varied", -1),
+        ("quieter_db", -3.0),
         ("kits", {}),
     ],
 )

@@ -207,6 +207,8 @@ class StemDataModule(pl.LightningDataModule):
             "mixed": rendering.mixed,
             "layered": rendering.layered,
             "side_sticks": rendering.side_sticks,
+            "lent": rendering.lent,
+            "quieter_db": rendering.quieter_db,
         }
 
     def state_dict(self) -> dict[str, Any]:
