@@ -89,7 +89,7 @@ def test_what_cannot_be_trained_so_is_refused():
         objective({"audio": noise(1, 2_000)}, small()(noise(1, 2_000)), 0)
     with pytest.raises(InputError, match="bands: 20 is no multiple of 8"):
         HitTranscriber(bands=20)
-    with pytest.raises(InputError, match="floor: 0.0 is not a finite number above 0"):
+    with pytest.raises(InputError, match=r"floor: 0\.0 is not a finite number above 0"):
         HitTranscriber(floor=0.0)
 
 

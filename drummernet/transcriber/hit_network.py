@@ -45,7 +45,8 @@ class HitTranscriber(Transcriber):
         gates: From logits to values, for training by reconstruction; without them values are probabilities.
 
     Raises:
-        InputError: if a component is unknown, the floor is not positive, the bands cannot be pooled, or gates do not suit the hop.
+        InputError: if a component is unknown, the floor not positive, the bands cannot be pooled, or gates do
+            not suit the hop.
     """
 
     # It has heard crops without a silent edge, and hears the better the more it hears at once.
