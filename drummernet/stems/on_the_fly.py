@@ -35,7 +35,7 @@ class RenderedCrop(NamedTuple):
     """What was drawn.
 
     Attributes:
-        audio: (N,) float32 with a peak of 1, or below, see :attr:`Rendering.quieter_db`.
+        audio: (N,) float32 with a peak of 1, give or take :attr:`Rendering.level_db`.
         hits: Those that begin within the crop, in order of time, counted from its start; at least one.
         beats: Those within the crop, counted likewise; None where nobody knows them.
         groove: The name of the groove.
@@ -68,8 +68,8 @@ class Rendering:
         side_sticks: The share of crops whose snares are played as side sticks, which grooves have few of; a
             kit without one is silent there.
         lent: Whether kits that lack drums have them from other kits.
-        quieter_db: The most by which the peak of a crop is below 1, drawn uniformly: a recording's level is
-            that of its loudest stroke, and most of its seconds are without it.
+        level_db: The most by which the peak of a crop is above or below 1, drawn uniformly: the level of a
+            recording is that of its loudest stroke, and most of its seconds are without it.
 
     Raises:
         InputError: if a share is no share, or a number is negative.
@@ -84,14 +84,14 @@ class Rendering:
     layered: float = 0.0
     side_sticks: float = 0.0
     lent: bool = False
-    quieter_db: float = 0.0
+    level_db: float = 0.0
 
     def __post_init__(self) -> None:
         for field in ("mixed", "layered", "side_sticks"):
             share = getattr(self, field)
             if not 0 <= share <= 1:
                 raise InputError("rendering", field, f"{share} is not in [0, 1]")
-        for field in ("varied", "quieter_db"):
+        for field in ("varied", "level_db"):
             if getattr(self, field) < 0:
                 raise InputError("rendering", field, f"{getattr(self, field)} is negative")
         for field, shares in (("grooves", self.groove_shares), ("kits", self.kit_shares)):
@@ -181,8 +181,9 @@ class RenderedCrops(Dataset[dict[str, Any]]):
                 audio = render_groove(groove, kit, rng, self._rendering.augmentation)[lead_samples:]
                 beats = _beats_from(groove, lead_samples)
                 audio = peak_normalise(audio)
-                if self._rendering.quieter_db:
-                    audio = audio * np.float32(10 ** (-rng.uniform(0, self._rendering.quieter_db) / 20))
+                if self._rendering.level_db:
+                    level_db = rng.uniform(-self._rendering.level_db, self._rendering.level_db)
+                    audio = audio * np.float32(10 ** (level_db / 20))
                 return RenderedCrop(audio, hits, beats, groove.name, kit.name)
         raise InputError(f"item {n}", "crop", f"none of {_MOST_DRAWS} draws has a hit; last: {groove.name}")
 

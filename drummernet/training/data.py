@@ -208,7 +208,7 @@ class StemDataModule(pl.LightningDataModule):
             "layered": rendering.layered,
             "side_sticks": rendering.side_sticks,
             "lent": rendering.lent,
-            "quieter_db": rendering.quieter_db,
+            "level_db": rendering.level_db,
         }
 
     def state_dict(self) -> dict[str, Any]:
