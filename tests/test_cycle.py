@@ -14,10 +14,11 @@ from drummernet.stems.drawn_kits import MIXED, DrawnKits, KitPool, layered
 from drummernet.stems.on_the_fly import RenderedCrops, Rendering
 from drummernet.training.objectives import Cycle, Reconstruction, groove_steps
 from drummernet.training.recipe import build_model, read_recipe
-from drummernet.transcriber.contract import Activations
+from drummernet.transcriber.contract import Activations, Windows
+from drummernet.transcriber.gates import SparsemaxGates
 from drummernet.transcriber.hit_network import HitTranscriber
 from drummernet.transcriber.part import build
-from drummernet.transcription.files import transcribe_file
+from drummernet.transcription.files import activations_of_audio, transcribe_file
 from drummernet.transcription.picking import Picker
 
 ROWS = [{"KD"}, {"SD"}, {"CHH", "OHH", "PHH"}]
@@ -108,6 +109,14 @@ def test_shapes_ranges_and_the_same_at_any_batch_size():
     again = build(model.describe(), "here")
     again.load_state_dict(model.state_dict())
     torch.testing.assert_close(again.eval()(audio).logits, heard.logits)
+
+
+def test_recordings_of_half_a_minute_are_heard_at_once_but_for_networks_with_gates():
+    model = small()
+    audio = noise(1, 200_000)[0].numpy()
+    at_once = model(torch.from_numpy(audio / np.abs(audio).max())[None]).values[0]
+    np.testing.assert_allclose(activations_of_audio(model, audio).values, at_once, atol=1e-5)
+    assert small(gates=SparsemaxGates()).windows == Windows() != model.windows
 
 
 def test_gradients_of_each_term_reach_the_first_filters():

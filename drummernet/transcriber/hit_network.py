@@ -21,6 +21,9 @@ Lidy & Serra 2016)."""
 
 _POOLS = 3
 
+_WINDOWS = Windows(524_288, 32_768, beyond=False)
+"""Crops have no silent edges, and the more is heard at once the better; but gates need whole blocks."""
+
 _RARE = -4.0
 """The logits before training: hits are rare. From 0 on, the first 500 steps would learn little else."""
 
@@ -49,9 +52,6 @@ class HitTranscriber(Transcriber):
             not suit the hop.
     """
 
-    # It has heard crops without a silent edge, and hears the better the more it hears at once.
-    windows = Windows(524_288, 32_768, beyond=False)
-
     def __init__(
         self,
         hop_samples: int = 128,
@@ -75,6 +75,8 @@ class HitTranscriber(Transcriber):
         self.gates = gates
         if gates is not None:
             self.block_steps = block_steps_of(hop_samples)
+        else:
+            self.windows = _WINDOWS
         self.spectra = LogMelSpectra(hop_samples, n_ffts, bands, learnable_bands, floor)
         self.first = nn.ModuleList(
             nn.Conv2d(len(n_ffts), width, shape, padding=(shape[0] // 2, shape[1] // 2), bias=False)
