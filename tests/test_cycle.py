@@ -90,8 +90,6 @@ def test_what_cannot_be_trained_so_is_refused():
         objective({"audio": noise(1, 2_000)}, small()(noise(1, 2_000)), 0)
     with pytest.raises(InputError, match="bands: 20 is no multiple of 8"):
         HitTranscriber(bands=20)
-    with pytest.raises(InputError, match=r"floor: 0\.0 is not a finite number above 0"):
-        HitTranscriber(floor=0.0)
 
 
 def test_shapes_ranges_and_the_same_at_any_batch_size():
@@ -208,18 +206,6 @@ def test_a_mixed_kit_has_every_component_from_some_kit():
         assert one.one_shots["TMB"][0] == 5.0
 
 
-def test_kits_that_lack_drums_have_them_lent():
-    pools = [KitPool(1.0, KITS[:3]), KitPool(1.0, KITS[3:])]
-    drawn = DrawnKits(pools, 0.0, lent=True)
-    assert shares(drawn) == pytest.approx(shares(DrawnKits(pools, 0.0)), abs=0.04)
-    rng = np.random.default_rng(1)
-    own = {one.name: one.sounds for one in KITS}
-    for one in (drawn.draw(rng) for _ in range(200)):
-        assert set(one.sounds) == set(one.mix_level_db) == {"KD", "SD", "TMB"}
-        assert own[one.name].items() <= one.sounds.items()
-        assert (one.one_shots["SD"][0], one.one_shots["TMB"][0]) == (2.0, 5.0)
-
-
 def test_layered_drums_keep_their_energy_and_lie_between_two_kits():
     kits = [
         Kit(name, name, "stems", "MIT", "", single({"SD": sound, "KD": sound}), {"SD": -6.0, "KD": -6.0})
@@ -264,18 +250,6 @@ def test_a_share_of_the_crops_has_side_sticks_for_snares(tmp_path):
         assert drums in ({"KD", "SD"}, wanted)
 
 
-def test_crops_differ_in_level_by_so_much_and_are_else_the_same():
-    plain, varied = (RenderedCrops(Rendering(kits="rock_maple", level_db=db), 3, 0.5) for db in (0, 6))
-    levels_db = []
-    for n in range(40):
-        gain = varied[n]["audio"].abs().max().item()
-        np.testing.assert_allclose(varied[n]["audio"], gain * plain[n]["audio"], atol=1e-6)
-        assert varied[n]["hits"] == plain[n]["hits"]
-        levels_db.append(20 * np.log10(gain))
-    assert -6 <= min(levels_db) < -4
-    assert 4 < max(levels_db) <= 6
-
-
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -285,7 +259,6 @@ def test_crops_differ_in_level_by_so_much_and_are_else_the_same():
         ("layered", 1.5),
         ("side_sticks", 2),
         ("varied", -1),
-        ("level_db", -3.0),
         ("kits", {}),
     ],
 )

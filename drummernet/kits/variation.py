@@ -44,12 +44,12 @@ place; and their decay in parts of the wash's."""
 
 _SIDE_STICK = "SST"
 _SIDE_STICK_RANGES = {
-    "frequency_hz": (150.0, 1300.0),
-    "modes": (3.0, 16.0),
-    "octaves": (1.5, 4.5),
-    "decay_seconds": (0.04, 0.4),
-    "damping": (0.05, 1.2),
-    "click": (0.05, 2.0),
+    "frequency_hz": (180.0, 1300.0),
+    "modes": (3.0, 9.0),
+    "octaves": (1.5, 3.5),
+    "decay_seconds": (0.06, 0.4),
+    "damping": (0.05, 1.0),
+    "click": (0.05, 1.0),
     "click_hz": (1500.0, 6000.0),
     "click_seconds": (0.003, 0.03),
 }

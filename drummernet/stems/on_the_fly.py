@@ -35,7 +35,7 @@ class RenderedCrop(NamedTuple):
     """What was drawn.
 
     Attributes:
-        audio: (N,) float32 with a peak of 1, give or take :attr:`Rendering.level_db`.
+        audio: (N,) float32 with a peak of 1.
         hits: Those that begin within the crop, in order of time, counted from its start; at least one.
         beats: Those within the crop, counted likewise; None where nobody knows them.
         groove: The name of the groove.
@@ -67,9 +67,6 @@ class Rendering:
             those of the kits.
         side_sticks: The share of crops whose snares are played as side sticks, which grooves have few of; a
             kit without one is silent there.
-        lent: Whether kits that lack drums have them from other kits.
-        level_db: The most by which the peak of a crop is above or below 1, drawn uniformly: the level of a
-            recording is that of its loudest stroke, and most of its seconds are without it.
 
     Raises:
         InputError: if a share is no share, or a number is negative.
@@ -83,17 +80,14 @@ class Rendering:
     mixed: float = 0.0
     layered: float = 0.0
     side_sticks: float = 0.0
-    lent: bool = False
-    level_db: float = 0.0
 
     def __post_init__(self) -> None:
         for field in ("mixed", "layered", "side_sticks"):
             share = getattr(self, field)
             if not 0 <= share <= 1:
                 raise InputError("rendering", field, f"{share} is not in [0, 1]")
-        for field in ("varied", "level_db"):
-            if getattr(self, field) < 0:
-                raise InputError("rendering", field, f"{getattr(self, field)} is negative")
+        if self.varied < 0:
+            raise InputError("rendering", "varied", f"{self.varied} is negative")
         for field, shares in (("grooves", self.groove_shares), ("kits", self.kit_shares)):
             if not shares:
                 raise InputError("rendering", field, "are none")
@@ -150,13 +144,13 @@ class RenderedCrops(Dataset[dict[str, Any]]):
         self.samples = round(crop_seconds * SAMPLE_RATE)
         self._seed = seed
         self._rendering = rendering
-        self._kits = DrawnKits(rendering.pools(seed), rendering.mixed, rendering.layered, rendering.lent)
+        self._kits = DrawnKits(rendering.pools(seed), rendering.mixed, rendering.layered)
         shares = rendering.groove_shares
         self._sources = [_Source(name, rendering.split) for name in shares]
         self._ends = np.cumsum(list(shares.values()))
 
     def __getitem__(self, n: int) -> dict[str, Any]:
-        """Return {"audio": (N,) float32, "item": n, "hits": [...], "beats": [...] or None}.
+        """Return {"audio": (N,) float32 with a peak of 1, "item": n, "hits": [...], "beats": [...] or None}.
 
         Raises:
             InputError: as :meth:`draw`.
@@ -180,11 +174,7 @@ class RenderedCrops(Dataset[dict[str, Any]]):
             if hits:
                 audio = render_groove(groove, kit, rng, self._rendering.augmentation)[lead_samples:]
                 beats = _beats_from(groove, lead_samples)
-                audio = peak_normalise(audio)
-                if self._rendering.level_db:
-                    level_db = rng.uniform(-self._rendering.level_db, self._rendering.level_db)
-                    audio = audio * np.float32(10 ** (level_db / 20))
-                return RenderedCrop(audio, hits, beats, groove.name, kit.name)
+                return RenderedCrop(peak_normalise(audio), hits, beats, groove.name, kit.name)
         raise InputError(f"item {n}", "crop", f"none of {_MOST_DRAWS} draws has a hit; last: {groove.name}")
 
     def _draw_groove(self, rng: np.random.Generator) -> tuple[Groove, int]:

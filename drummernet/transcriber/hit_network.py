@@ -1,6 +1,5 @@
 """A transcriber that tells apart whether a drum is hit, how hard, and when between two steps."""
 
-import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -12,7 +11,7 @@ from drummernet.errors import InputError
 from drummernet.transcriber.contract import Activations, Transcriber, Windows
 from drummernet.transcriber.gates import SoftmaxGates, SparsemaxGates, block_steps_of
 from drummernet.transcriber.maps import in_slices
-from drummernet.transcriber.mel import FLOOR, LogMelSpectra
+from drummernet.transcriber.mel import LogMelSpectra
 from drummernet.transcriber.scan import gru
 
 _SHAPES = ((3, 3), (1, 9), (25, 1))
@@ -43,13 +42,10 @@ class HitTranscriber(Transcriber):
         layers: How many GRUs.
         components: The K components, or classes of them, such as HH.
         learnable_bands: Whether centres and widths of the bands are trained.
-        floor: What is added to the power of a band before its logarithm, see
-            :data:`drummernet.transcriber.mel.FLOOR`.
         gates: From logits to values, for training by reconstruction; without them values are probabilities.
 
     Raises:
-        InputError: if a component is unknown, the floor not positive, the bands cannot be pooled, or gates do
-            not suit the hop.
+        InputError: if a component is unknown, the bands cannot be pooled, or gates do not suit the hop.
     """
 
     def __init__(
@@ -62,14 +58,11 @@ class HitTranscriber(Transcriber):
         layers: int = 2,
         components: Sequence[str] = WIDER_COMPONENTS,
         learnable_bands: bool = False,
-        floor: float = FLOOR,
         gates: SparsemaxGates | SoftmaxGates | None = None,
     ) -> None:
         super().__init__()
         if bands % 2**_POOLS:
             raise InputError("transcriber", "bands", f"{bands} is no multiple of {2**_POOLS}")
-        if not 0 < floor < math.inf:
-            raise InputError("transcriber", "floor", f"{floor} is not a finite number above 0")
         self.components = check_rows(components, "transcriber")
         self.hop_samples = hop_samples
         self.gates = gates
@@ -77,7 +70,7 @@ class HitTranscriber(Transcriber):
             self.block_steps = block_steps_of(hop_samples)
         else:
             self.windows = _WINDOWS
-        self.spectra = LogMelSpectra(hop_samples, n_ffts, bands, learnable_bands, floor)
+        self.spectra = LogMelSpectra(hop_samples, n_ffts, bands, learnable_bands)
         self.first = nn.ModuleList(
             nn.Conv2d(len(n_ffts), width, shape, padding=(shape[0] // 2, shape[1] // 2), bias=False)
             for shape in _SHAPES

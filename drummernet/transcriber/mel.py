@@ -9,9 +9,7 @@ from torch.nn import functional as F
 
 from drummernet import SAMPLE_RATE
 
-FLOOR = 1e-5
-"""What is added to power before its logarithm; a band of full-scale white noise has 3e1 to 8e3. On a higher
-floor what rings, leaks and hisses beside the strokes is not told from silence."""
+_FLOOR = 1e-5
 
 
 class LogMelSpectra(nn.Module):
@@ -22,20 +20,11 @@ class LogMelSpectra(nn.Module):
         n_ffts: Window lengths in samples.
         bands: F, of each.
         learnable: Whether centre and width of every band are trained; see :class:`LearnableBands`.
-        floor: See :data:`FLOOR`.
     """
 
-    def __init__(
-        self,
-        hop_samples: int,
-        n_ffts: Sequence[int],
-        bands: int,
-        learnable: bool = False,
-        floor: float = FLOOR,
-    ) -> None:
+    def __init__(self, hop_samples: int, n_ffts: Sequence[int], bands: int, learnable: bool = False) -> None:
         super().__init__()
         self.hop_samples = hop_samples
-        self.floor = floor
         self.n_ffts = tuple(n_ffts)
         kind = LearnableBands if learnable else MelBands
         self.banks = nn.ModuleList(kind(n_fft, bands) for n_fft in self.n_ffts)
@@ -53,7 +42,7 @@ class LogMelSpectra(nn.Module):
                 padded, n_fft, self.hop_samples, window=window, center=False, return_complex=True
             )
             power = complex_.real.square() + complex_.imag.square()
-            channels.append(torch.log10(bank() @ power[..., :steps] + self.floor))
+            channels.append(torch.log10(bank() @ power[..., :steps] + _FLOOR))
         return torch.stack(channels, 1)
 
 
