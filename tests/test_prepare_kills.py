@@ -112,7 +112,8 @@ def test_killed_ten_times_it_is_the_same_corpus(crawl, undisturbed, tmp_path):
             with suppress(subprocess.TimeoutExpired):
                 run.wait(rng.uniform(0, 0.1))
         if turn % 2:
-            os.killpg(run.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has ended before
+                os.killpg(run.pid, signal.SIGKILL)
         else:
             run.kill()  # its workers are left without a parent, and end themselves
         run.communicate()
