@@ -41,7 +41,10 @@ class Activations(NamedTuple):
 
 
 class Windows(NamedTuple):
-    """How a recording is cut up for a transcriber.
+    """How a recording is cut up for a transcriber; the paper's, unless it says otherwise.
+
+    These are multiples of 1,024 samples, so that the gate blocks of every window are the same; for a hop that
+    does not divide them, whole steps are counted, fewer by less than one.
 
     Attributes:
         samples: Length of a window.
