@@ -8,7 +8,7 @@ import pytest
 from drummernet import SAMPLE_RATE
 from drummernet.kits.augmentation import KitAugmentation
 from drummernet.kits.kit import Kit, Layer, normalised
-from drummernet.kits.rattle import LEVEL_DB, SHAKEN_BY, SKIPPED_SECONDS, rattle, with_answer
+from drummernet.kits.rattle import LEVEL_DB, SHAKEN_BY, SKIPPED_SECONDS, rattle, shaken
 
 OFF = dict.fromkeys(("gain", "decay", "tuning", "equaliser", "balance", "room"), 0.0)
 
@@ -56,7 +56,7 @@ def test_it_is_the_wires_alone_behind_the_stroke_and_within_its_levels() -> None
 def test_a_drum_is_shaken_in_proportion_to_its_stroke() -> None:
     wires = 0.1 * np.eye(1, 300, 200, dtype=np.float32)[0]
     take = 4 * np.eye(1, 100, 0, dtype=np.float32)[0]
-    (layer,) = with_answer((Layer(1.0, (take, 0.5 * take)),), wires)
+    (layer,) = shaken((Layer(1.0, (take, 0.5 * take)),), wires)
     for heard, own in zip(layer.takes, (take, 0.5 * take), strict=True):
         expected = np.zeros(300, np.float32)
         expected[0], expected[200] = own[0], 0.1 * own[0]

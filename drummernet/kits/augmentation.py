@@ -1,9 +1,9 @@
 """Kit augmentation: the same kit with other heads, other sticks, another microphone, in another room.
 
 Each component gets a change of its own, the same for all its layers and takes; the room is one for the kit.
-The parts are applied in this order: rattle and skin, decay and balance (one envelope), tuning, equaliser,
-room. Onsets stay the first samples and the loudest sound's norm stays 10, as of every kit; so the gain is one
-of the component's level in the mix, which the renderer and a synthesizer of the level ``"mix"`` heed.
+The parts are applied in this order: rattle, decay and balance (one envelope), tuning, equaliser, room.
+Onsets stay the first samples and the loudest sound's norm stays 10, as of every kit; so the gain is one of
+the component's level in the mix, which the renderer and a synthesizer of the level ``"mix"`` heed.
 """
 
 from collections.abc import Collection
@@ -16,9 +16,7 @@ from drummernet.errors import InputError
 from drummernet.kits.completeness import resampled
 from drummernet.kits.filters import convolved, drawn, equalised, equaliser, room_tail
 from drummernet.kits.kit import ONE_SHOT_SECONDS, Kit, Layer, normalised
-from drummernet.kits.measures import AUDIBLE_DB, decay_rate
-from drummernet.kits.rattle import rattle, with_answer
-from drummernet.kits.skin import skin
+from drummernet.kits.rattle import rattle, shaken
 
 GAIN_DB = (-4.0, 4.0)
 """Of the level in the mix."""
@@ -37,6 +35,8 @@ TRANSIENT_SECONDS = 0.03
 
 _MOST_STRENGTH = 3
 _CROSSFADE_SECONDS = 0.01
+_FRAME_SAMPLES = 160
+_AUDIBLE_DB = 40.0
 _SECONDS = np.arange(round(ONE_SHOT_SECONDS * SAMPLE_RATE), dtype=np.float32) / SAMPLE_RATE
 _TAIL = np.clip((_SECONDS - TRANSIENT_SECONDS) / _CROSSFADE_SECONDS + 0.5, 0, 1).astype(np.float32)
 """0 in the transient, 1 in the tail."""
@@ -68,7 +68,9 @@ class Change:
         if self.decay != 1:
             share = 1 - 1 / self.decay
             # What has fallen beneath hearing is made no longer: noise of a recording would grow without end.
-            level_db = level_db + np.minimum(share * decay_rate(sound) * _SECONDS, max(share, 0) * AUDIBLE_DB)
+            level_db = level_db + np.minimum(
+                share * decay_rate(sound) * _SECONDS, max(share, 0) * _AUDIBLE_DB
+            )
         factors: np.ndarray = 10 ** (level_db / 20)
         return factors.astype(np.float32)
 
@@ -97,8 +99,7 @@ class KitAugmentation:
         balance: That its transient is louder or softer.
         room: That the kit stands in a room.
         rattle: That kick drum and toms shake the snare's wires; see :mod:`drummernet.kits.rattle`.
-        skin: That the snare's skin answers side sticks; see :mod:`drummernet.kits.skin`.
-        strength: Factor of the ranges of all parts but room, rattle and skin: of dB, of semitones, of the
+        strength: Factor of the ranges of all parts but room and rattle: of dB, of semitones, of the
             logarithm of the decay.
     """
 
@@ -109,7 +110,6 @@ class KitAugmentation:
     balance: float = 0.5
     room: float = 0.5
     rattle: float = 0.0
-    skin: float = 0.0
     strength: float = 1.0
 
     def __post_init__(self) -> None:
@@ -131,25 +131,18 @@ class KitAugmentation:
         """
         sounds, levels_db = dict(kit.sounds), dict(kit.mix_level_db)
         wanted = None if played is None else {id(take) for take in played}
-        answers = self._answers(kit, rng)
+        wires: dict[str, np.ndarray] = {}
+        if self.rattle and "SD" in kit.sounds and rng.random() < self.rattle:
+            wires = rattle(kit.one_shots["SD"], rng)
         for component, change in self.draw(sorted(kit.sounds), rng).items():
             layers = kit.sounds[component]
             if wanted is None or any(id(take) in wanted for layer in layers for take in layer.takes):
                 among = wanted
-                if component in answers:
-                    layers, among = with_answer(layers, answers[component]), None
+                if component in wires:
+                    layers, among = shaken(layers, wires[component]), None
                 sounds[component] = changed(layers, change, kit.name, component, wanted=among)
                 levels_db[component] += change.gain_db
         return replace(kit, sounds=sounds, mix_level_db=levels_db)
-
-    def _answers(self, kit: Kit, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Return how the snare drum answers strokes of other components, (M,) each, for strokes of norm 1."""
-        answers: dict[str, np.ndarray] = {}
-        if self.rattle and "SD" in kit.sounds and rng.random() < self.rattle:
-            answers |= rattle(kit.one_shots["SD"], rng)
-        if self.skin and {"SD", "SST"} <= kit.sounds.keys() and rng.random() < self.skin:
-            answers["SST"] = skin(kit.one_shots["SD"], rng)
-        return answers
 
     def draw(self, components: Collection[str], rng: np.random.Generator) -> dict[str, Change]:
         """Draw a change of each component."""
@@ -204,3 +197,18 @@ def changed(
 
     changed = tuple(Layer(layer.velocity, tuple(map(result, layer.takes))) for layer in layers)
     return normalised(changed, where, component, seconds)
+
+
+def decay_rate(sound: np.ndarray) -> float:
+    """Return by how many dB per second, at least 0, a sound (L,) falls from its loudest 10 ms to −40 dB."""
+    frames = sound[: len(sound) // _FRAME_SAMPLES * _FRAME_SAMPLES].reshape(-1, _FRAME_SAMPLES)
+    level_db = 10 * np.log10(np.square(frames, dtype=np.float64).mean(axis=1) + 1e-20)
+    if not level_db.size:
+        return 0.0
+    falling = level_db[np.argmax(level_db) :]
+    beneath = falling < falling[0] - _AUDIBLE_DB
+    heard = falling[: int(np.argmax(beneath)) if beneath.any() else len(falling)]
+    if len(heard) < 2:
+        return 0.0
+    frames_per_second = SAMPLE_RATE / _FRAME_SAMPLES
+    return max(0.0, -float(np.polyfit(np.arange(len(heard)), heard, 1)[0]) * frames_per_second)

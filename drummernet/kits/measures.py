@@ -4,11 +4,7 @@ import numpy as np
 
 from drummernet import SAMPLE_RATE
 
-AUDIBLE_DB = 40.0
-"""What is so far beneath the loudest is not heard, and says nothing about a decay."""
-
 _BLOCK_SECONDS = 0.01
-_FRAME_SAMPLES = 160
 _SPECTRUM_SAMPLES = 1 << 15
 _TONE_DB = -8.0
 
@@ -28,21 +24,6 @@ def decay_seconds(sound: np.ndarray, decibels: float) -> float:
     """
     loud = np.flatnonzero(_levels_db(sound) > -decibels)
     return min(float(loud[-1] + 1) * _BLOCK_SECONDS, len(sound) / SAMPLE_RATE)
-
-
-def decay_rate(sound: np.ndarray) -> float:
-    """Return by how many dB per second, at least 0, a sound (L,) falls from its loudest 10 ms to −40 dB."""
-    frames = sound[: len(sound) // _FRAME_SAMPLES * _FRAME_SAMPLES].reshape(-1, _FRAME_SAMPLES)
-    level_db = 10 * np.log10(np.square(frames, dtype=np.float64).mean(axis=1) + 1e-20)
-    if not level_db.size:
-        return 0.0
-    falling = level_db[np.argmax(level_db) :]
-    beneath = falling < falling[0] - AUDIBLE_DB
-    heard = falling[: int(np.argmax(beneath)) if beneath.any() else len(falling)]
-    if len(heard) < 2:
-        return 0.0
-    frames_per_second = SAMPLE_RATE / _FRAME_SAMPLES
-    return max(0.0, -float(np.polyfit(np.arange(len(heard)), heard, 1)[0]) * frames_per_second)
 
 
 def power_spectrum(sound: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -49,13 +49,13 @@ def rattle(snare: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]
     return {drum: wires * np.float32(level / norm) for drum, level in zip(SHAKEN_BY, levels, strict=True)}
 
 
-def with_answer(layers: tuple[Layer, ...], answer: np.ndarray) -> tuple[Layer, ...]:
-    """Return the layers of a drum with an answer (M,), given for strokes of norm 1, under every take."""
+def shaken(layers: tuple[Layer, ...], wires: np.ndarray) -> tuple[Layer, ...]:
+    """Return the layers of a drum with a rattle (M,), given for strokes of norm 1, under every take."""
 
     def sound(take: np.ndarray) -> np.ndarray:
-        both = np.zeros(max(len(take), len(answer)), np.float32)
+        both = np.zeros(max(len(take), len(wires)), np.float32)
         both[: len(take)] = take
-        both[: len(answer)] += np.linalg.norm(take) * answer
+        both[: len(wires)] += np.linalg.norm(take) * wires
         return both
 
     return tuple(Layer(layer.velocity, tuple(map(sound, layer.takes))) for layer in layers)

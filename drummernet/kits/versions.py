@@ -38,11 +38,10 @@ def augmented_versions(
         (versions · M · V, K, L), the first version of every kit before the second ones.
 
     Raises:
-        InputError: if the augmentation rattles or has skins answer, for which kits are played as a whole.
+        InputError: if the augmentation rattles, for which kits are played as a whole.
     """
-    for field in ("rattle", "skin"):
-        if getattr(augmentation, field):
-            raise InputError("kit augmentation", field, "is for rendered stems, not for a synthesizer's kits")
+    if augmentation.rattle:
+        raise InputError("kit augmentation", "rattle", "is for rendered stems, not for a synthesizer's kits")
     result = bank.new_zeros(versions, *bank.shape).unflatten(1, (-1, variants))
     kits = bank.unflatten(0, (-1, variants)).numpy()
     for version in range(versions):
