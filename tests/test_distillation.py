@@ -102,11 +102,14 @@ def test_what_its_teachers_learned_from_is_told(files):
 def test_teachers_of_another_kind_are_refused(files, tmp_path):
     with pytest.raises(InputError, match="teachers: are none"):
         Distillation([])
-    with pytest.raises(InputError, match="none.safetensors: checkpoint: no such file"):
+    with pytest.raises(InputError, match=r"none\.safetensors: checkpoint: no such file"):
         Distillation([tmp_path / "none.safetensors"])
     for more, problem in (
-        ({"hop_samples": 160}, "5.safetensors: hop_samples: 160, but the transcriber has 128"),
-        ({"components": ("KD", "SD")}, r"5.safetensors: components: \('KD', 'SD'\), but the transcriber has"),
+        ({"hop_samples": 160}, r"5\.safetensors: hop_samples: 160, but the transcriber has 128"),
+        (
+            {"components": ("KD", "SD")},
+            r"5\.safetensors: components: \('KD', 'SD'\), but the transcriber has",
+        ),
     ):
         with pytest.raises(InputError, match=problem):
             made([*files, saved(tmp_path, 5, **more)])

@@ -50,8 +50,8 @@ AudioNode.prototype.connect = function (to, ...others) {
   return connect.call(this, to, ...others);
 };
 """.replace("BLOCK_SAMPLES", str(BLOCK_SAMPLES))
-"""Whatever goes to the loudspeaker is kept, sample by sample, by the thread that makes the sound: however busy
-the page is, nothing is lost. The page waits for it before it plays for the first time."""
+"""Whatever goes to the loudspeaker is kept, sample by sample, by the thread that makes the sound: however
+busy the page is, nothing is lost. The page waits for it before it plays for the first time."""
 
 
 @pytest.fixture(scope="module")
