@@ -108,7 +108,7 @@ def test_teachers_of_another_kind_are_refused(files, tmp_path):
         ({"hop_samples": 160}, r"5\.safetensors: hop_samples: 160, but the transcriber has 128"),
         (
             {"components": ("KD", "SD")},
-            r"5\.safetensors: components: \('KD', 'SD'\), but the transcriber has",
+            r"5\.safetensors: components: .* 'SD'\), but the transcriber",
         ),
     ):
         with pytest.raises(InputError, match=problem):
