@@ -1,7 +1,7 @@
 """The packaged weights: trains them, makes one threshold suit every class, and scores them.
 
-`pretrained` learns from four networks that learned from grooves that are rendered and must come back
-(configs/pretrained.yaml, student.yaml), `paper` is the published architecture, trained by reconstruction of unlabelled stems alone (configs/paper.yaml,
+`pretrained` learns from grooves that are rendered and must come back (configs/pretrained.yaml), `paper` is
+the published architecture, trained by reconstruction of unlabelled stems alone (configs/paper.yaml,
 paper.yaml). Neither hears a recording. Thresholds come from rendered stems, of kit families and performances
 that neither was trained on. What is there is not made again; a killed run goes on.
 
@@ -16,9 +16,7 @@ import csv
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -52,14 +50,8 @@ STEM_KITS = ["stems", *SAMPLED_KITS]
 STEM_HOURS, STEM_SEED = 3.0, 301
 """What `paper` hears."""
 
-TEACHER_SEEDS = range(1, 5)
-"""Teachers differ in nothing else: grooves, kits and first weights follow from the seed."""
-
-CORES = 2
-STUDENT_CORES = ["--trainer.devices", str(CORES), "--trainer.strategy", "ddp"]
-"""A step of eight items, four on each of two cores."""
-
-DISTILLATION = "drummernet.training.distillation.Distillation"
+TWO_CORES = ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--data.batch_size", "4"]
+"""A step of the config's eight items, four on each of two cores."""
 
 QUIET = ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
 
@@ -135,37 +127,17 @@ def left_out(grooves: Path, drummer: str, folder: Path) -> Path:
 
 
 def pretrained(out: Path, name: str, grooves: Path, validation: Path) -> Path:
-    """Train teachers by the cycle and a student by them, or what is left of it, and calibrate the student.
-
-    Returns:
-        Its weights.
-    """
+    """Train by the cycle, or what is left of it, and calibrate; return the weights."""
     weights = out / f"{name}.safetensors"
     if not weights.is_file():
         run = out / "runs" / name
+        run.mkdir(parents=True, exist_ok=True)
         rendering = {"grooves": {str(grooves): 0.7, "generator": 0.3}, "split": "train"}
-        configs = ["pretrained", overlay(run / "grooves.yaml", {"data": {"rendering": rendering}})]
-
-        def teacher(seed: int) -> str:
-            seeds = ["--seed_everything", str(seed), "--data.seed", str(seed)]
-            return str(trained(run / f"teacher_{seed}", configs, seeds))
-
-        with ThreadPoolExecutor(CORES) as threads:
-            teachers = list(threads.map(teacher, TEACHER_SEEDS))
-        objective = {"class_path": DISTILLATION, "init_args": {"teachers": teachers}}
-        configs += [
-            str(HERE / "student.yaml"),
-            overlay(run / "teachers.yaml", {"model": {"objective": objective}}),
-        ]
-        export_calibrated(trained(run, configs, STUDENT_CORES), validation, weights)
+        overlay = run / "grooves.yaml"
+        overlay.write_text(yaml.safe_dump({"data": {"rendering": rendering}}), encoding="utf-8")
+        last = trained(run, ["pretrained", str(overlay)], TWO_CORES)
+        export_calibrated(last, validation, weights)
     return weights
-
-
-def overlay(path: Path, content: dict[str, Any]) -> str:
-    """Write a config that is laid over others; return its path."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(content), encoding="utf-8")
-    return str(path)
 
 
 def paper(out: Path, grooves: Path, validation: Path) -> Path:
