@@ -43,7 +43,7 @@ ablations: $(VENV)/installed  ## the paper's ablations, two hours of a core; REC
 label-free: $(VENV)/installed  ## what each idea is worth, three hours of a core; GROOVES=FOLDER, RECORDINGS="mdb:FOLDER …"
 	$(BIN)/python experiments/label_free/run.py runs/label_free --grooves "$(GROOVES)" --recordings $(RECORDINGS)
 
-pretrained: $(VENV)/installed  ## the packaged weights anew, four hours of a core; GROOVES=FOLDER, RECORDINGS="mdb:FOLDER …"
+pretrained: $(VENV)/installed  ## the packaged weights anew, two hours of a core; GROOVES=FOLDER, RECORDINGS="mdb:FOLDER …"
 	OMP_NUM_THREADS=1 $(BIN)/python experiments/label_free/pretrain.py runs/pretrained --grooves $(GROOVES) --sets $(RECORDINGS)
 
 throughput: $(VENV)/installed  ## speed of a step and of a transcription, as ratios to the committed ones

@@ -206,6 +206,18 @@ def test_a_mixed_kit_has_every_component_from_some_kit():
         assert one.one_shots["TMB"][0] == 5.0
 
 
+def test_kits_that_lack_drums_have_them_lent():
+    pools = [KitPool(1.0, KITS[:3]), KitPool(1.0, KITS[3:])]
+    drawn = DrawnKits(pools, 0.0, lent=True)
+    assert shares(drawn) == pytest.approx(shares(DrawnKits(pools, 0.0)), abs=0.04)
+    rng = np.random.default_rng(1)
+    own = {one.name: one.sounds for one in KITS}
+    for one in (drawn.draw(rng) for _ in range(200)):
+        assert set(one.sounds) == set(one.mix_level_db) == {"KD", "SD", "TMB"}
+        assert own[one.name].items() <= one.sounds.items()
+        assert (one.one_shots["SD"][0], one.one_shots["TMB"][0]) == (2.0, 5.0)
+
+
 def test_layered_drums_keep_their_energy_and_lie_between_two_kits():
     kits = [
         Kit(name, name, "stems", "MIT", "", single({"SD": sound, "KD": sound}), {"SD": -6.0, "KD": -6.0})

@@ -33,7 +33,7 @@ def test_they_are_small_and_tell_what_they_learned_from():
     assert provenance["selected_on"] == ["folder:runs/pretrained/validation"]  # rendered stems
     recipe = yaml.safe_load(named_resource("configs", "pretrained", ".yaml").read_text(encoding="utf-8"))
     rendering = recipe["data"]["rendering"]
-    for field in ("varied", "mixed", "layered", "side_sticks"):
+    for field in ("varied", "mixed", "layered", "side_sticks", "lent"):
         assert provenance[field] == rendering[field], field
     assert provenance["stem_kits"] == ",".join(rendering["kits"]).split(",")
     kits = resolve_kits(provenance["stem_kits"])

@@ -9,10 +9,14 @@ import numpy as np
 from drummernet import SAMPLE_RATE
 from drummernet.errors import InputError
 
-GROUPS = ("stems", "synthesizer", "test", "sampled_train", "sampled_validation", "sampled_test")
+GROUPS = (
+    *("stems", "synthesizer", "test"),
+    *("sampled_train", "sampled_validation", "sampled_test"),
+    "side_sticks",
+)
 """What a kit may be used for, so that no kit is heard on both sides. Procedural ones: to render training
 stems, inside the synthesizer, to render stems for tests. Sampled ones, which need their packages: to train
-with, to choose by, to test on."""
+with, to choose by, to test on; and side sticks alone, to train with kits that lack one."""
 
 ONE_SHOT_SECONDS = 1.0
 """The longest one-shot."""

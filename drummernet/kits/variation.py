@@ -23,7 +23,7 @@ SPREAD = 0.2
 """Standard deviation of the logarithm of what a value is multiplied by, beyond the mixture of two."""
 
 FACTORS: dict[str, dict[str, tuple[float, float]]] = {
-    "SD": {"wires": (0.15, 1.3)},
+    "SD": {"wires": (0.15, 1.3), "frequency_hz": (0.8, 1.7), "decay_seconds": (0.5, 1.6)},
     "CHH": {"decay_seconds": (1.0, 10.0)},
     "PHH": {"decay_seconds": (1.0, 3.0)},
     "OHH": {"decay_seconds": (1.0, 6.0)},
@@ -34,7 +34,7 @@ FACTORS: dict[str, dict[str, tuple[float, float]]] = {
     "HFT": {"frequency_hz": (0.65, 1.1)},
 }
 """Ranges of factors of parameters, drawn over the logarithm. The packaged kits have hats and cymbals shorter
-than recorded ones, higher toms, and snares with more wires."""
+than recorded ones, higher toms, and snares with more wires, all of about one pitch."""
 
 _BODY_SHARE = 0.8
 BODY_RANGES = {"body": (0.1, 1.5), "body_hz": (250.0, 1100.0)}

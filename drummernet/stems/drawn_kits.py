@@ -36,12 +36,16 @@ class DrawnKits:
             each component is drawn from all kits that have it.
         layered: The share of components with which the same component of another kit sounds: drums between
             those of the kits, as producers layer them.
+        lent: Whether a kit that is drawn whole has what it lacks from other kits, drawn for each component.
     """
 
-    def __init__(self, pools: Sequence[KitPool], mixed: float, layered: float = 0.0) -> None:
+    def __init__(
+        self, pools: Sequence[KitPool], mixed: float, layered: float = 0.0, lent: bool = False
+    ) -> None:
         self._pools = pools
         self._mixed = mixed
         self._layered = layered
+        self._lent = lent
         components = sorted({component for pool in pools for kit in pool.kits for component in kit.sounds})
         self._pools_of = {component: _having(pools, component) for component in components}
 
@@ -57,14 +61,20 @@ class DrawnKits:
         return replace(kit, sounds=sounds)
 
     def _single(self, rng: np.random.Generator) -> Kit:
-        if not (self._mixed and rng.random() < self._mixed):
-            return _drawn(self._pools, rng)
-        sounds: dict[str, tuple[Layer, ...]] = {}
-        levels_db = {}
+        if self._mixed and rng.random() < self._mixed:
+            return self._completed(Kit(MIXED, MIXED, "", "", "", {}, {}), rng)
+        kit = _drawn(self._pools, rng)
+        return self._completed(kit, rng) if self._lent else kit
+
+    def _completed(self, kit: Kit, rng: np.random.Generator) -> Kit:
+        """Return a kit with what it lacks, of each component from another one."""
+        sounds, levels_db = dict(kit.sounds), dict(kit.mix_level_db)
         for component, pools in self._pools_of.items():
-            kit = _drawn(pools, rng)
-            sounds[component], levels_db[component] = kit.sounds[component], kit.mix_level_db[component]
-        return Kit(MIXED, MIXED, kit.group, "", "", sounds, levels_db)
+            if component not in sounds:
+                other = _drawn(pools, rng)
+                sounds[component] = other.sounds[component]
+                levels_db[component] = other.mix_level_db[component]
+        return replace(kit, sounds=sounds, mix_level_db=levels_db)
 
 
 def layered(layers: tuple[Layer, ...], other: np.ndarray, rng: np.random.Generator) -> tuple[Layer, ...]:

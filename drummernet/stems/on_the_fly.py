@@ -67,6 +67,7 @@ class Rendering:
             those of the kits.
         side_sticks: The share of crops whose snares are played as side sticks, which grooves have few of; a
             kit without one is silent there.
+        lent: Whether kits that lack drums have them from other kits.
 
     Raises:
         InputError: if a share is no share, or a number is negative.
@@ -80,6 +81,7 @@ class Rendering:
     mixed: float = 0.0
     layered: float = 0.0
     side_sticks: float = 0.0
+    lent: bool = False
 
     def __post_init__(self) -> None:
         for field in ("mixed", "layered", "side_sticks"):
@@ -144,7 +146,7 @@ class RenderedCrops(Dataset[dict[str, Any]]):
         self.samples = round(crop_seconds * SAMPLE_RATE)
         self._seed = seed
         self._rendering = rendering
-        self._kits = DrawnKits(rendering.pools(seed), rendering.mixed, rendering.layered)
+        self._kits = DrawnKits(rendering.pools(seed), rendering.mixed, rendering.layered, rendering.lent)
         shares = rendering.groove_shares
         self._sources = [_Source(name, rendering.split) for name in shares]
         self._ends = np.cumsum(list(shares.values()))

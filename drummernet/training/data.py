@@ -207,6 +207,7 @@ class StemDataModule(pl.LightningDataModule):
             "mixed": rendering.mixed,
             "layered": rendering.layered,
             "side_sticks": rendering.side_sticks,
+            "lent": rendering.lent,
         }
 
     def state_dict(self) -> dict[str, Any]:

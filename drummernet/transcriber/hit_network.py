@@ -6,10 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from drummernet import SAMPLE_RATE
 from drummernet.components import WIDER_COMPONENTS, check_rows
 from drummernet.errors import InputError
-from drummernet.transcriber.adaptation import normalised, sounding
 from drummernet.transcriber.contract import Activations, Transcriber, Windows
 from drummernet.transcriber.gates import SoftmaxGates, SparsemaxGates, block_steps_of
 from drummernet.transcriber.maps import in_slices
@@ -45,12 +43,9 @@ class HitTranscriber(Transcriber):
         components: The K components, or classes of them, such as HH.
         learnable_bands: Whether centres and widths of the bands are trained.
         gates: From logits to values, for training by reconstruction; without them values are probabilities.
-        prior_seconds: As how much audio the statistics of training count beside those of what is heard, see
-            :mod:`drummernet.transcriber.adaptation`; None: they alone count.
 
     Raises:
-        InputError: if a component is unknown, the bands cannot be pooled, gates do not suit the hop, or
-            ``prior_seconds`` is not positive.
+        InputError: if a component is unknown, the bands cannot be pooled, or gates do not suit the hop.
     """
 
     def __init__(
@@ -64,12 +59,8 @@ class HitTranscriber(Transcriber):
         components: Sequence[str] = WIDER_COMPONENTS,
         learnable_bands: bool = False,
         gates: SparsemaxGates | SoftmaxGates | None = None,
-        prior_seconds: float | None = None,
     ) -> None:
         super().__init__()
-        if prior_seconds is not None and not prior_seconds > 0:
-            raise InputError("transcriber", "prior_seconds", f"{prior_seconds} is not positive")
-        self.prior_seconds = prior_seconds
         if bands % 2**_POOLS:
             raise InputError("transcriber", "bands", f"{bands} is no multiple of {2**_POOLS}")
         self.components = check_rows(components, "transcriber")
@@ -99,17 +90,7 @@ class HitTranscriber(Transcriber):
     def _maps(self, audio: torch.Tensor) -> torch.Tensor:
         """Return (B, T, 2 * hidden) of audio (B, N)."""
         spectra = self.spectra(audio).contiguous(memory_format=torch.channels_last)
-        maps = torch.cat([filters(spectra) for filters in self.first], 1)
-        if self.training or self.prior_seconds is None:
-            maps = self.rest(maps)
-        else:
-            steps_per_second = SAMPLE_RATE / self.hop_samples
-            counts = sounding(spectra, steps_per_second)
-            for layer in self.rest:
-                if isinstance(layer, nn.BatchNorm2d):
-                    maps = normalised(layer, maps, counts, self.prior_seconds * steps_per_second)
-                else:
-                    maps = layer(maps)
+        maps = self.rest(torch.cat([filters(spectra) for filters in self.first], 1))
         return F.relu(self.mix(maps.flatten(1, 2).transpose(1, 2)))
 
     def forward(self, audio: torch.Tensor) -> Activations:
