@@ -51,7 +51,7 @@ STEM_HOURS, STEM_SEED = 3.0, 301
 """What `paper` hears."""
 
 SEEDS = ["--seed_everything", "3", "--data.seed", "3"]
-"""Of `pretrained`: the seed of the pilot that was kept, the only one of its recipe."""
+"""Of `pretrained`: the seed of the pilot that was kept, the only one of this recipe and length."""
 
 QUIET = ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
 
