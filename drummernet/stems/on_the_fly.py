@@ -66,7 +66,7 @@ class Rendering:
         layered: The share of drums that sound together with another kit's, so that there are drums between
             those of the kits.
         side_sticks: The share of crops whose snares are played as side sticks, which grooves have few of; a
-            kit without one is silent there.
+            kit without one is silent there, unless it is lent one.
         lent: Whether kits that lack drums have them from other kits.
 
     Raises:
